@@ -1,0 +1,61 @@
+/* Nearest neighbours of a vector: (id, embedding) pairs in, ids by inner product
+ * out. The embeddings have length 1, so the inner product is the cosine. An
+ * index is derived from rows and can be thrown away at any time; its file
+ * carries a stamp that says which rows it was made from. */
+#ifndef ERNIE_INDEX_ANN_H
+#define ERNIE_INDEX_ANN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct ann;
+
+enum ann_kind {
+    ANN_FLAT, /* exact: compares with every vector */
+    ANN_HNSW  /* approximate: Malkov & Yashunin 2016; cannot delete */
+};
+
+/* The kind that serves n vectors best. */
+enum ann_kind ann_kind_for(size_t n);
+const char *ann_kind_name(enum ann_kind kind); /* "flat", "hnsw" */
+
+int ann_new(enum ann_kind kind, size_t dim, struct ann **out, ernie_error *err);
+void ann_free(struct ann *ann);
+
+/* Adds n vectors [n][dim] under their ids. An id may be added once. n_threads may
+ * share the work. */
+int ann_add(struct ann *ann, size_t n, const int64_t *ids, const float *vectors, size_t n_threads,
+            ernie_error *err);
+
+/* The k nearest vectors to query [dim], best first: ids [k] and scores [k] with
+ * n_found of them set; fewer than k only when the index holds fewer (HNSW may
+ * miss some then too). Threads may search one index at a time each. */
+int ann_search(const struct ann *ann, const float *query, size_t k, int64_t *ids, float *scores,
+               size_t *n_found, ernie_error *err);
+
+size_t ann_count(const struct ann *ann);
+enum ann_kind ann_kind(const struct ann *ann);
+
+/* What an index file was made from. It fits a database when uuid, fingerprint
+ * and dim are the database's and seq is not past its log's end. */
+struct ann_stamp {
+    uint8_t database_uuid[16];
+    uint8_t model_fingerprint[16];
+    uint64_t dim;
+    uint64_t seq;   /* the last entry of the log that it includes */
+    uint64_t count; /* vectors in it */
+};
+
+/* Writes header (magic, version, stamp, kind, payload length, checksums) and
+ * FAISS's own serialisation in one atomic replacement of path. */
+int ann_save(const struct ann *ann, const struct ann_stamp *stamp, const char *path,
+             ernie_error *err);
+
+/* Reads what ann_save wrote. The whole file is read and its checksum compared
+ * before FAISS sees a byte of it. ERNIE_ENOTFOUND: no file; ERNIE_EFORMAT: not
+ * one of ours, damaged, or not what its header says; the caller builds a new one. */
+int ann_load(const char *path, struct ann **out, struct ann_stamp *stamp, ernie_error *err);
+
+#endif

@@ -1,0 +1,176 @@
+/* Documents, chunks, embeddings and the log of changes as rows of SQLite. The
+ * rows are the truth; everything else can be made again from them. Tables share
+ * a name prefix, so that one database may hold several collections.
+ *
+ * The file is compiled twice: against libsqlite3 for the library, and against
+ * the host's function table for the extension (sqlite.h). */
+#ifndef ERNIE_SQL_STORE_H
+#define ERNIE_SQL_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct sqlite3;
+struct store;
+
+enum store_mode { STORE_READ, STORE_WRITE, STORE_CREATE };
+
+/* Opens a file: WAL, synchronous=FULL, foreign_keys on, trusted_schema off,
+ * cell_size_check on, a busy timeout of timeout_ms. STORE_READ works on a
+ * read-only file, in a read-only directory too. STORE_CREATE makes file and
+ * schema when missing. ERNIE_ENOTFOUND: no such file, or no collection in it;
+ * ERNIE_EFORMAT: not an SQLite database, or a schema version newer than ours. */
+int store_open(const char *path, enum store_mode mode, struct store **out, ernie_error *err);
+/* The same tables over a connection of the caller's, which stays open and keeps
+ * its settings. Never creates anything. */
+int store_attach(struct sqlite3 *connection, struct store **out, ernie_error *err);
+void store_close(struct store *store); /* statements; and the connection when it is ours */
+
+/* The database file's absolute path, or "" for one in memory. */
+const char *store_path(const struct store *store);
+/* 16 random bytes made with the collection. */
+const uint8_t *store_uuid(const struct store *store);
+/* Interrupts the statement that runs; safe from another thread. */
+void store_interrupt(struct store *store);
+
+/* ---- transactions ---- */
+
+/* BEGIN IMMEDIATE, or a savepoint when the connection is already in a
+ * transaction. ERNIE_EBUSY when another process keeps the lock past the timeout. */
+int store_begin(struct store *store, ernie_error *err);
+int store_commit(struct store *store, ernie_error *err);
+void store_rollback(struct store *store); /* never fails; fine when there is nothing to undo */
+
+/* Between these all reads see one state of the database, whatever other
+ * connections commit. seq is the log's last entry in that state. */
+int store_snapshot_begin(struct store *store, uint64_t *seq, ernie_error *err);
+void store_snapshot_end(struct store *store);
+
+/* ---- meta ---- */
+
+/* value [size] is set to "" when the key is absent. */
+int store_meta_get(struct store *store, const char *key, char *value, size_t size,
+                   ernie_error *err);
+int store_meta_set(struct store *store, const char *key, const char *value, ernie_error *err);
+
+/* ---- roots ---- */
+
+/* A root is a folder that was indexed. Its path is kept relative to the
+ * database's directory when it lies in it, so that both can move together. */
+struct store_root {
+    int64_t id;
+    char *path; /* absolute, as resolved against the database's directory */
+};
+
+/* The roots, outermost first; store_roots_free. */
+int store_roots(struct store *store, struct store_root **out, size_t *n, ernie_error *err);
+void store_roots_free(struct store_root *roots, size_t n);
+/* Adds a root. Documents of roots inside it become documents of it (their rows
+ * are renamed, nothing is embedded again), and those roots go away. */
+int store_root_add(struct store *store, const char *path, int64_t *id, ernie_error *err);
+
+/* ---- documents ---- */
+
+#define STORE_NO_ROOT 0 /* documents whose text the caller gave */
+
+struct store_document {
+    int64_t id;
+    int64_t root_id;
+    const char *path; /* below the root; any bytes but 0 */
+    const char *title;
+    const char *format;   /* "text", "markdown", "html" */
+    const char *encoding;
+    uint64_t size_bytes;
+    int64_t mtime_ns, ctime_ns;
+    int64_t checked_ns;   /* when the file was read: a later change may share its mtime */
+    uint8_t hash[16];     /* of the file's bytes */
+    const char *failure;  /* why it has no chunks, or NULL */
+};
+
+/* Looks a document up by root and path. *found is 0 when there is none. Strings
+ * of out are valid until the next call on the store. */
+int store_document_find(struct store *store, int64_t root_id, const char *path,
+                        struct store_document *out, int *found, ernie_error *err);
+/* Inserts a document (its id is set in *id), replacing the one with the same root
+ * and path together with its chunks and vectors. */
+int store_document_put(struct store *store, const struct store_document *document, int64_t *id,
+                       ernie_error *err);
+/* Updates size, times and checked_ns only: the content was seen to be the same. */
+int store_document_touch(struct store *store, const struct store_document *document,
+                         ernie_error *err);
+/* Removes a document, its chunks and vectors, and logs it. */
+int store_document_delete(struct store *store, int64_t id, ernie_error *err);
+/* The ids of documents of a root whose path is `below` or lies below it ("": all),
+ * ascending; memory_free. */
+int store_document_ids(struct store *store, int64_t root_id, const char *below, int64_t **ids,
+                       size_t *n, ernie_error *err);
+
+/* ---- chunks and embeddings ---- */
+
+struct store_chunk {
+    int64_t document_id;
+    size_t ordinal; /* 0, 1, ... in the document */
+    size_t start, end; /* bytes of the document's text */
+    size_t line;
+    const char *text; /* [size] */
+    size_t size;
+    const float *embedding; /* [dim] */
+    size_t dim;
+};
+
+/* Adds a chunk with its embedding and logs it. Ids grow and are never used again. */
+int store_chunk_add(struct store *store, const struct store_chunk *chunk, int64_t *id,
+                    ernie_error *err);
+
+/* Calls fn for each chunk logged after seq and still there, by id. embedding [dim]
+ * is NULL when its row is missing or its checksum does not fit. */
+typedef int (*store_embedding_fn)(void *data, int64_t chunk_id, const float *embedding,
+                                  ernie_error *err);
+int store_embeddings_since(struct store *store, uint64_t seq, size_t dim, store_embedding_fn fn,
+                           void *data, ernie_error *err);
+
+/* Calls fn for each chunk, by id, with its text; with store_embedding_replace
+ * this is how a collection moves to another model. */
+typedef int (*store_text_fn)(void *data, int64_t chunk_id, const char *text, size_t size,
+                             ernie_error *err);
+int store_texts(struct store *store, store_text_fn fn, void *data, ernie_error *err);
+/* Replaces the embedding of a chunk and logs it. */
+int store_embedding_replace(struct store *store, int64_t chunk_id, const float *embedding,
+                            size_t dim, ernie_error *err);
+
+/* What a hit shows. Strings are valid until the next call on the store. */
+struct store_hit {
+    int64_t document_id;
+    int64_t root_id;
+    const char *path;
+    const char *title;
+    const char *text; /* the chunk's */
+    size_t size;
+    size_t line;
+};
+
+/* *found is 0 when the chunk is gone. */
+int store_hit_get(struct store *store, int64_t chunk_id, struct store_hit *out, int *found,
+                  ernie_error *err);
+/* The document of a chunk and its embedding [dim], checked against its checksum.
+ * *found is 0 when the chunk is gone or its embedding cannot be trusted. */
+int store_embedding_get(struct store *store, int64_t chunk_id, size_t dim, int64_t *document_id,
+                        float *out, int *found, ernie_error *err);
+
+/* ---- upkeep ---- */
+
+struct store_counts {
+    size_t n_documents, n_failed, n_chunks, n_embeddings, n_roots;
+    uint64_t database_bytes;
+};
+int store_counts(struct store *store, struct store_counts *out, ernie_error *err);
+
+/* SQLite's integrity and foreign key checks, chunks without embedding and the other
+ * way round, checksums, lengths, vectors that are not finite or not of length 1,
+ * log against rows. report is called for each finding; n_findings counts them. */
+int store_check(struct store *store, size_t dim, void (*report)(void *data, const char *finding),
+                void *data, size_t *n_findings, ernie_error *err);
+
+#endif

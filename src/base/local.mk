@@ -1,0 +1,13 @@
+noinst_LTLIBRARIES += libbase.la
+libbase_la_SOURCES = \
+	src/base/buffer.c src/base/buffer.h \
+	src/base/error.c src/base/error.h \
+	src/base/file.c src/base/file.h \
+	src/base/hash.c src/base/hash.h \
+	src/base/json.c src/base/json.h \
+	src/base/memory.c src/base/memory.h \
+	src/base/pool.c src/base/pool.h \
+	src/base/system.c src/base/system.h \
+	src/base/utf8.c src/base/utf8.h
+libbase_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(XXHASH_CFLAGS)
+libbase_la_LIBADD = $(JANSSON_LIBS) $(XXHASH_LIBS)

@@ -1,0 +1,31 @@
+#include "base/system.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+/* openat is variadic, so the table cannot hold it as it is. */
+static int system_openat(int directory, const char *path, int flags, mode_t mode)
+{
+    return openat(directory, path, flags, mode);
+}
+
+struct system_table system_table = {
+    .openat = system_openat,
+    .close = close,
+    .read = read,
+    .write = write,
+    .fstat = fstat,
+    .fstatat = fstatat,
+    .fsync = fsync,
+    .rename = rename,
+    .unlink = unlink,
+    .mkdir = mkdir,
+    .fdopendir = fdopendir,
+    .readdir = readdir,
+    .closedir = closedir,
+    .realpath = realpath,
+    .getrandom = getrandom,
+};

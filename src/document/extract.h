@@ -1,0 +1,48 @@
+/* A file's bytes to its text: plain text, Markdown and HTML in whatever encoding
+ * they are written. */
+#ifndef ERNIE_DOCUMENT_EXTRACT_H
+#define ERNIE_DOCUMENT_EXTRACT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+enum document_format { DOCUMENT_UNKNOWN, DOCUMENT_TEXT, DOCUMENT_MARKDOWN, DOCUMENT_HTML };
+
+/* Where in the text a line of the file begins. */
+struct line_mark {
+    size_t offset; /* of text */
+    size_t line;   /* of the file, from 1 */
+};
+
+struct extract {
+    struct buffer text; /* valid UTF-8 without 0 bytes; blocks end with a line break */
+    struct buffer title; /* one line, or empty */
+    struct line_mark *marks; /* [n_marks], by offset, the first at offset 0 */
+    size_t n_marks;
+    size_t marks_capacity;
+    enum document_format format;
+    char encoding[32]; /* the charset's IANA name: "UTF-8", "GB18030" */
+    size_t n_replaced; /* characters that were not in that charset, now U+FFFD */
+};
+
+/* What a file of this name and these bytes [size] is. DOCUMENT_UNKNOWN: not text,
+ * as far as we can tell; it is left out of the collection. Only the first bytes
+ * are looked at, so the start of a file is enough. */
+enum document_format document_format(const char *name, const uint8_t *bytes, size_t size);
+
+/* Whether a file is worth opening, judging by its name alone: 0 for .png, .zip,
+ * .o and the like. */
+int document_name_is_promising(const char *name);
+
+/* Fills out (all zero before), which extract_reset releases also after a failure. */
+int extract(const char *name, const uint8_t *bytes, size_t size, struct extract *out,
+            ernie_error *err);
+void extract_reset(struct extract *extract);
+
+/* The line of the file that a byte of the text came from. */
+size_t extract_line(const struct extract *extract, size_t offset);
+
+#endif

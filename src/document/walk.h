@@ -1,0 +1,41 @@
+/* Finds the regular files below a folder, in the order of their names. Follows
+ * no symbolic link below the root, never opens what is not a regular file, and
+ * goes on after a folder it may not read. */
+#ifndef ERNIE_DOCUMENT_WALK_H
+#define ERNIE_DOCUMENT_WALK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct walk_options {
+    size_t n_excludes;
+    const char *const *excludes; /* patterns as gitignore(5) writes them, "!" included */
+    int hidden;                  /* take names that start with a dot */
+};
+
+struct walk_file {
+    const char *path; /* below the root, with "/" between; any bytes but 0 */
+    uint64_t size_bytes;
+    int64_t mtime_ns; /* since 1970 */
+    int64_t ctime_ns;
+};
+
+/* Called for each file (failure NULL), and for each folder or file that could
+ * not be looked at (failure says why, file->path names it). Anything but
+ * ERNIE_OK stops the walk and is what it returns. */
+typedef int (*walk_fn)(void *data, const struct walk_file *file, const char *failure,
+                       ernie_error *err);
+
+/* root: a folder, absolute and resolved. below: where to begin, relative to root:
+ * "" for all of it, or a folder or a file in it. */
+int walk(const char *root, const char *below, const struct walk_options *options, walk_fn fn,
+         void *data, ernie_error *err);
+
+/* Opens a file that walk found for reading, refusing a link or anything but a
+ * regular file put in its place since: O_NOFOLLOW, O_NONBLOCK. The descriptor, or
+ * -1 with err set. */
+int walk_open(const char *root, const char *path, ernie_error *err);
+
+#endif

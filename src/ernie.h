@@ -1,0 +1,269 @@
+/* ernie.h - search documents by meaning, in Chinese and English, offline.
+ *
+ * A model turns text into embeddings: vectors of length 1 whose dot product is
+ * the cosine between two meanings. A database keeps documents, their chunks and
+ * the embeddings as rows of SQLite, and answers a question with the chunks
+ * nearest to it. The shortest whole program:
+ *
+ *     ernie_model_open(NULL, &model, &err);
+ *     ernie_open("notes.db", ERNIE_CREATE, model, &database, &err);
+ *     ernie_add_text(database, "note-1", NULL, "深度学习推动AI进步", &err);
+ *     ernie_search(database, "人工智能", NULL, &hits, &err);
+ *
+ * Every function that can fail returns ERNIE_OK (0) or another code below, and
+ * writes one line of explanation into err, which may be NULL. Results are set
+ * only on success. Nothing here prints, exits, opens a network connection or
+ * keeps global state. Text is UTF-8; bytes that are not become U+FFFD. */
+#ifndef ERNIE_H
+#define ERNIE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define ERNIE_API __attribute__((visibility("default")))
+#else
+#define ERNIE_API
+#endif
+
+struct sqlite3;
+
+/* ---- errors ------------------------------------------------------------ */
+
+enum {
+    ERNIE_OK = 0,
+    ERNIE_ENOMEM,    /* memory ran out */
+    ERNIE_EINVAL,    /* an argument cannot be used: an empty query, no such encoding */
+    ERNIE_EIO,       /* the system refused to read or write; the message has its reason */
+    ERNIE_EFORMAT,   /* a file is not what it should be; the message names file and field */
+    ERNIE_ENOTFOUND, /* no such file, model, database or document */
+    ERNIE_EMISMATCH, /* the database was made by another model or version */
+    ERNIE_EBUSY,     /* another process is writing to the database */
+    ERNIE_ECANCELED, /* the caller's progress function asked to stop */
+    ERNIE_ECORRUPT   /* the database contradicts itself */
+};
+
+typedef struct ernie_error {
+    int code;
+    char message[508]; /* "what: why", UTF-8, no line break */
+} ernie_error;
+
+ERNIE_API const char *ernie_version(void);
+
+/* ---- models ------------------------------------------------------------ */
+
+/* A model is the weights, the vocabulary and the configuration of one ERNIE or
+ * BERT checkpoint. It never changes once opened, so threads may share it. An
+ * encoder adds the scratch memory and the threads of forward passes; give each
+ * thread of yours its own. An encoder borrows its model, and so does a database:
+ * free those first. */
+typedef struct ernie_model ernie_model;
+typedef struct ernie_encoder ernie_encoder;
+
+/* Opens a Hugging Face or sentence-transformers directory (config.json,
+ * vocab.txt, model.safetensors). NULL means the default model: $ERNIE_MODEL when
+ * set, else "ernie-micro-zh-en" in $XDG_DATA_HOME/ernie/models, beside the
+ * library, or in the installation's data directory. */
+ERNIE_API int ernie_model_open(const char *directory, ernie_model **out, ernie_error *err);
+ERNIE_API void ernie_model_close(ernie_model *model);
+
+ERNIE_API size_t ernie_model_dim(const ernie_model *model);        /* floats an embedding */
+ERNIE_API size_t ernie_model_max_tokens(const ernie_model *model); /* [CLS] and [SEP] included */
+/* The directory the model came from; belongs to the model. */
+ERNIE_API const char *ernie_model_directory(const ernie_model *model);
+/* 32 hexadecimal digits over weights, vocabulary, pooling and limits: two models
+ * with the same fingerprint give the same embeddings. Belongs to the model. */
+ERNIE_API const char *ernie_model_fingerprint(const ernie_model *model);
+
+/* What the model reads of a text: [CLS] text [SEP], or [CLS] text [SEP] pair
+ * [SEP] with token type 1 from the second text on. */
+struct ernie_tokens {
+    size_t n;
+    int32_t *input_ids;      /* [n] */
+    int32_t *token_type_ids; /* [n] */
+    int32_t *attention_mask; /* [n], all 1: nothing is padded */
+};
+
+/* Splits a text, and a second one when pair is not NULL, into the model's
+ * tokens. When there are more than max_tokens (0: no limit) the longer text is
+ * cut from its end, token by token, as Hugging Face's "longest_first" does. */
+ERNIE_API int ernie_tokenize(const ernie_model *model, const char *text, const char *pair,
+                             size_t max_tokens, struct ernie_tokens *out, ernie_error *err);
+ERNIE_API void ernie_tokens_reset(struct ernie_tokens *tokens);
+/* The vocabulary's word for a token id, or NULL; belongs to the model. */
+ERNIE_API const char *ernie_token(const ernie_model *model, int32_t id);
+
+/* n_threads: how many threads share the texts of one call (0: one a core). */
+ERNIE_API int ernie_encoder_new(const ernie_model *model, size_t n_threads, ernie_encoder **out,
+                                ernie_error *err);
+ERNIE_API void ernie_encoder_free(ernie_encoder *encoder);
+
+/* Turns n texts into n embeddings: the token vectors of the last layer pooled
+ * as the model says (mean unless it names another way), then scaled to length
+ * 1, so a dot product is a cosine. Reimers & Gurevych 2019, section 3.
+ *
+ *   texts  [n]       UTF-8; tokens past the model's limit are cut off
+ *   out    [n][dim]  float32, row-major; the caller's memory
+ *
+ * Returns ERNIE_EINVAL for a NULL text. Allocates nothing. */
+ERNIE_API int ernie_encode(ernie_encoder *encoder, size_t n, const char *const *texts, float *out,
+                           ernie_error *err);
+
+/* The cosine of two vectors of dim floats; 0 when one of them is all zero. */
+ERNIE_API double ernie_cosine(size_t dim, const float *a, const float *b);
+
+/* ---- databases --------------------------------------------------------- */
+
+/* A database is one SQLite connection with one collection of documents in it.
+ * One thread at a time may use it; open one for each thread. */
+typedef struct ernie_database ernie_database;
+
+enum {
+    ERNIE_READ = 0,  /* search only: works on a read-only file too */
+    ERNIE_WRITE = 1, /* may change an existing database */
+    ERNIE_CREATE = 3 /* may change it, and makes it first when there is none */
+};
+
+/* Opens a database file. The model may be NULL where nothing is embedded
+ * (status, verify). Returns ERNIE_EMISMATCH when another model made its
+ * embeddings: they cannot be compared. */
+ERNIE_API int ernie_open(const char *path, unsigned mode, const ernie_model *model,
+                         ernie_database **out, ernie_error *err);
+/* The same over a connection the caller owns and keeps open; made for the SQLite
+ * extension. Changes made through it are part of the caller's transaction. */
+ERNIE_API int ernie_attach(struct sqlite3 *connection, const ernie_model *model,
+                           ernie_database **out, ernie_error *err);
+ERNIE_API void ernie_close(ernie_database *database);
+
+/* ---- indexing ---------------------------------------------------------- */
+
+enum ernie_stage {
+    ERNIE_STAGE_SCAN,  /* finding files; n_files_total still grows */
+    ERNIE_STAGE_EMBED, /* reading, embedding and storing them */
+    ERNIE_STAGE_INDEX  /* building the vector index */
+};
+
+struct ernie_progress {
+    enum ernie_stage stage;
+    size_t n_files_total; /* found so far */
+    size_t n_files_done;
+    uint64_t n_bytes_total; /* of the files that need work */
+    uint64_t n_bytes_done;
+    size_t n_chunks;     /* embedded so far */
+    const char *path;    /* the file just finished, printable UTF-8, or NULL */
+    const char *failure; /* why that file was not indexed, or NULL */
+};
+
+/* Called from the thread that called the library. Anything but 0 stops the work
+ * after the current document; what was reported done stays done. */
+typedef int (*ernie_progress_fn)(void *data, const struct ernie_progress *progress);
+
+struct ernie_index_options {
+    size_t n_threads; /* 0: one a core */
+    size_t n_excludes;
+    const char *const *excludes; /* [n_excludes], patterns as in .gitignore */
+    int hidden;                  /* take files and folders whose name starts with a dot */
+    ernie_progress_fn progress;  /* may be NULL */
+    void *progress_data;
+};
+
+struct ernie_index_report {
+    size_t n_added, n_changed, n_unchanged, n_removed, n_failed, n_skipped; /* files */
+    size_t n_chunks;                                                        /* embedded */
+};
+
+/* Brings the collection up to date with files and folders: new and changed
+ * files are read, cut into chunks and embedded, deleted ones are removed, and
+ * the rest are left alone. Each document is one transaction. options and report
+ * may be NULL. A file that cannot be read is counted and reported, and does not
+ * stop the others. */
+ERNIE_API int ernie_index(ernie_database *database, size_t n_paths, const char *const *paths,
+                          const struct ernie_index_options *options,
+                          struct ernie_index_report *report, ernie_error *err);
+
+/* Stores a text of the caller's own under a name, replacing what that name held.
+ * title may be NULL. */
+ERNIE_API int ernie_add_text(ernie_database *database, const char *name, const char *title,
+                             const char *text, ernie_error *err);
+
+/* Removes a document added by ernie_add_text, or an indexed file or folder. */
+ERNIE_API int ernie_remove(ernie_database *database, const char *name, size_t *n_removed,
+                           ernie_error *err);
+
+/* ---- searching --------------------------------------------------------- */
+
+struct ernie_search_options {
+    size_t k;       /* hits wanted; 0: 10 */
+    int all_chunks; /* list every chunk; else only the best one of each document */
+};
+
+struct ernie_hit {
+    size_t rank;  /* from 1 */
+    double score; /* cosine in [-1, 1], higher is nearer */
+    int64_t document_id, chunk_id;
+    size_t line;         /* of the document's file, from 1 */
+    const char *path;    /* of the file, or the name given to ernie_add_text */
+    const char *title;   /* "" when the document has none */
+    const char *snippet; /* of the chunk, on one line */
+};
+
+struct ernie_hits {
+    size_t n;
+    struct ernie_hit *hit; /* [n], best first */
+};
+
+/* The hits of one question, best first. options may be NULL. The strings belong
+ * to the hits. Returns ERNIE_EINVAL when the query holds no word. */
+ERNIE_API int ernie_search(ernie_database *database, const char *query,
+                           const struct ernie_search_options *options, struct ernie_hits **out,
+                           ernie_error *err);
+ERNIE_API void ernie_hits_free(struct ernie_hits *hits);
+
+/* JSON of a hit (an object), of hits (an array), of any text (a quoted string).
+ * Release with ernie_free. */
+ERNIE_API int ernie_hit_to_json(const struct ernie_hit *hit, char **out, ernie_error *err);
+ERNIE_API int ernie_hits_to_json(const struct ernie_hits *hits, char **out, ernie_error *err);
+ERNIE_API int ernie_text_to_json(const char *text, char **out, ernie_error *err);
+ERNIE_API void ernie_free(void *memory);
+
+/* ---- upkeep ------------------------------------------------------------ */
+
+struct ernie_status {
+    size_t n_documents, n_failed, n_chunks;
+    size_t n_roots;
+    size_t dim;
+    char model_fingerprint[33];
+    char model_name[128];
+    char index_kind[16];    /* "flat", "hnsw", or "none" */
+    size_t n_index_vectors; /* in the vector index */
+    size_t n_tail_vectors;  /* newer than it, scanned exactly */
+    uint64_t database_bytes, index_bytes;
+};
+
+ERNIE_API int ernie_status(ernie_database *database, struct ernie_status *out, ernie_error *err);
+
+/* Compares rows, vectors and vector index with each other and asks SQLite for
+ * its own integrity check. report is called once for each finding, with one
+ * line. Returns ERNIE_ECORRUPT when there was a finding. */
+ERNIE_API int ernie_verify(ernie_database *database,
+                           void (*report)(void *data, const char *finding), void *data,
+                           ernie_error *err);
+
+/* Builds the vector index again from the rows. */
+ERNIE_API int ernie_rebuild(ernie_database *database, ernie_error *err);
+
+/* Embeds every stored chunk again with another model and rebuilds the index: the
+ * way from one model to another. It is one transaction: the old vectors answer
+ * until it is done, and stopping it changes nothing. */
+ERNIE_API int ernie_reembed(const char *path, const ernie_model *model,
+                            const struct ernie_index_options *options, ernie_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

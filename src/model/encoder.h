@@ -1,0 +1,39 @@
+/* The forward pass: token ids to token vectors to one embedding a sequence. An
+ * encoder is the scratch memory of one thread; the public ernie_encoder
+ * (encode.c) holds one for each of its threads. */
+#ifndef ERNIE_MODEL_ENCODER_H
+#define ERNIE_MODEL_ENCODER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "model/model.h"
+
+struct encoder;
+
+/* Sequences lie end to end with nothing between them (no padding): sequence i is
+ * tokens [start[i], start[i + 1]), and start[n_sequences] is the number of tokens T. */
+struct token_batch {
+    size_t n_sequences;
+    const size_t *start;           /* [n_sequences + 1] */
+    const int32_t *input_ids;      /* [T] */
+    const int32_t *token_type_ids; /* [T], or NULL: all 0 */
+    const int32_t *task_type_ids;  /* [T], or NULL: all 0 */
+};
+
+/* max_tokens: the largest T of a batch, at least the model's max_tokens. All
+ * scratch is allocated here. Borrows the model. */
+int encoder_new(const struct ernie_model *model, size_t max_tokens, struct encoder **out,
+                ernie_error *err);
+void encoder_free(struct encoder *encoder);
+
+/* The token vectors of the last layer, [T][H], valid until the next call. Every
+ * id must be below the model's vocab_size (and types below theirs), every
+ * sequence at most max_position_embeddings long and none empty. */
+const float *encoder_forward(struct encoder *encoder, const struct token_batch *batch);
+
+/* Forward, then pooling as the model says, then length 1: out [n_sequences][H]. */
+void encoder_embed(struct encoder *encoder, const struct token_batch *batch, float *out);
+
+#endif

@@ -1,0 +1,9 @@
+noinst_LTLIBRARIES += libmodel.la
+libmodel_la_SOURCES = \
+	src/model/config.h \
+	src/model/encoder.h \
+	src/model/model.h \
+	src/model/tokenizer.h \
+	src/model/vocab.h
+libmodel_la_CPPFLAGS = $(AM_CPPFLAGS) $(UTF8PROC_CFLAGS)
+libmodel_la_LIBADD = $(UTF8PROC_LIBS)

@@ -1,0 +1,25 @@
+/* An opened model: everything read from its directory, unchanging from then on
+ * and shared by threads. The public ernie_model is this struct. */
+#ifndef ERNIE_MODEL_MODEL_H
+#define ERNIE_MODEL_MODEL_H
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "model/config.h"
+#include "model/tokenizer.h"
+#include "model/vocab.h"
+#include "model/weights.h"
+
+struct ernie_model {
+    char *directory;
+    struct model_config config;
+    struct vocab *vocab;
+    struct tokenizer *tokenizer;
+    struct weights *weights;
+    struct hash fingerprint;
+    char fingerprint_hex[33];
+};
+
+/* ernie_model_open and _close of ernie.h are in model.c. */
+
+#endif

@@ -1,0 +1,40 @@
+/* Text to token ids, as BERT does it and id for id as Hugging Face's tokenizers:
+ * clean and normalise the text, split it at spaces, punctuation and CJK
+ * characters, then cut each word into the longest pieces the vocabulary has
+ * (WordPiece: Schuster & Nakajima 2012; Devlin et al. 2019). */
+#ifndef ERNIE_MODEL_TOKENIZER_H
+#define ERNIE_MODEL_TOKENIZER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "model/config.h"
+#include "model/vocab.h"
+
+struct tokenizer;         /* unchanging: threads share it */
+struct tokenizer_scratch; /* the working memory of one thread */
+
+/* Borrows vocab. Returns ERNIE_EFORMAT when a special token is missing from it. */
+int tokenizer_new(const struct vocab *vocab, const struct model_config *config,
+                  struct tokenizer **out, ernie_error *err);
+void tokenizer_free(struct tokenizer *tokenizer);
+
+int tokenizer_scratch_new(struct tokenizer_scratch **out, ernie_error *err);
+void tokenizer_scratch_free(struct tokenizer_scratch *scratch);
+
+/* The ids of text [size] without [CLS] and [SEP], at most max_ids of them: reading
+ * stops there, so a long text costs no more than what is kept. Returns their
+ * number. Never allocates and never fails: bytes that are not UTF-8 read as
+ * U+FFFD. */
+size_t tokenizer_ids(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
+                     const char *text, size_t size, int32_t *ids, size_t max_ids);
+
+/* How many ids text [size] has. */
+size_t tokenizer_count(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
+                       const char *text, size_t size);
+
+int32_t tokenizer_cls(const struct tokenizer *tokenizer);
+int32_t tokenizer_sep(const struct tokenizer *tokenizer);
+
+#endif
