@@ -39,12 +39,13 @@ size_t ann_count(const struct ann *ann);
 enum ann_kind ann_kind(const struct ann *ann);
 
 /* What an index file was made from. It fits a database when uuid, fingerprint
- * and dim are the database's and seq is not past its log's end. */
+ * and dim are the database's and its log has the entry seq with this mark. */
 struct ann_stamp {
     uint8_t database_uuid[16];
     uint8_t model_fingerprint[16];
     uint64_t dim;
     uint64_t seq;   /* the last entry of the log that it includes */
+    uint64_t mark;  /* that entry's own random mark */
     uint64_t count; /* vectors in it */
 };
 

@@ -48,6 +48,12 @@ void store_rollback(struct store *store); /* never fails; fine when there is not
 int store_snapshot_begin(struct store *store, uint64_t *seq, ernie_error *err);
 void store_snapshot_end(struct store *store);
 
+/* The random mark that the log entry seq was given when it was written (0 for
+ * seq 0). An index that remembers seq and mark of its last entry can tell a log
+ * that merely grew from one that was put back to an older state and then grew
+ * otherwise. ERNIE_ENOTFOUND when there is no such entry. */
+int store_log_mark(struct store *store, uint64_t seq, uint64_t *mark, ernie_error *err);
+
 /* ---- meta ---- */
 
 /* value [size] is set to "" when the key is absent. */
