@@ -10,6 +10,17 @@
 
 enum pooling_kind { POOLING_MEAN, POOLING_CLS };
 
+enum special_token {
+    SPECIAL_UNK,
+    SPECIAL_CLS,
+    SPECIAL_SEP,
+    SPECIAL_PAD,
+    SPECIAL_MASK,
+    N_SPECIAL_TOKENS
+};
+
+#define SPECIAL_TOKEN_BYTES 64
+
 struct model_config {
     /* config.json */
     size_t hidden_size;             /* H */
@@ -25,6 +36,9 @@ struct model_config {
     int do_lower_case;
     int tokenize_chinese_chars;
     int strip_accents;              /* resolved: null follows do_lower_case */
+    /* unk_token, cls_token, sep_token, pad_token, mask_token: a string or an object with
+     * "content". "" where the file names none: BERT's own word ("[UNK]", ...) then. */
+    char special_tokens[N_SPECIAL_TOKENS][SPECIAL_TOKEN_BYTES];
     /* sentence_bert_config.json, tokenizer_config.json: tokens a sequence may have,
      * [CLS] and [SEP] included; never more than max_position_embeddings */
     size_t max_tokens;
