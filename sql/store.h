@@ -169,6 +169,7 @@ int store_embedding_get(struct store *store, int64_t chunk_id, size_t dim, int64
 
 struct store_counts {
     size_t n_documents, n_failed, n_chunks, n_embeddings, n_roots;
+    uint64_t n_text_bytes; /* of all chunks */
     uint64_t database_bytes;
 };
 int store_counts(struct store *store, struct store_counts *out, ernie_error *err);

@@ -190,7 +190,9 @@ ERNIE_API int ernie_index(ernie_database *database, size_t n_paths, const char *
 ERNIE_API int ernie_add_text(ernie_database *database, const char *name, const char *title,
                              const char *text, ernie_error *err);
 
-/* Removes a document added by ernie_add_text, or an indexed file or folder. */
+/* Removes a document added by ernie_add_text, or what was indexed of a file or
+ * folder, named by its absolute path; the files stay. ERNIE_ENOTFOUND when
+ * nothing of that name is indexed. */
 ERNIE_API int ernie_remove(ernie_database *database, const char *name, size_t *n_removed,
                            ernie_error *err);
 
@@ -228,6 +230,8 @@ ERNIE_API void ernie_hits_free(struct ernie_hits *hits);
 ERNIE_API int ernie_hit_to_json(const struct ernie_hit *hit, char **out, ernie_error *err);
 ERNIE_API int ernie_hits_to_json(const struct ernie_hits *hits, char **out, ernie_error *err);
 ERNIE_API int ernie_text_to_json(const char *text, char **out, ernie_error *err);
+/* JSON of a vector: an array of numbers that read back as the same floats. */
+ERNIE_API int ernie_vector_to_json(size_t dim, const float *vector, char **out, ernie_error *err);
 ERNIE_API void ernie_free(void *memory);
 
 /* ---- upkeep ------------------------------------------------------------ */
@@ -257,9 +261,10 @@ ERNIE_API int ernie_verify(ernie_database *database,
 ERNIE_API int ernie_rebuild(ernie_database *database, ernie_error *err);
 
 /* Embeds every stored chunk again with another model and rebuilds the index: the
- * way from one model to another. It is one transaction: the old vectors answer
- * until it is done, and stopping it changes nothing. */
-ERNIE_API int ernie_reembed(const char *path, const ernie_model *model,
+ * way from one model to another. The database must be opened for writing with no
+ * model. It is one transaction: readers get the old vectors until it is done, and
+ * stopping it changes nothing. */
+ERNIE_API int ernie_reembed(ernie_database *database, const ernie_model *model,
                             const struct ernie_index_options *options, ernie_error *err);
 
 #ifdef __cplusplus

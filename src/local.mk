@@ -1,0 +1,26 @@
+include_HEADERS = src/ernie.h
+pkgconfigdir = $(libdir)/pkgconfig
+pkgconfig_DATA = src/ernie.pc
+
+# The part of the library that searches, for whatever SQLite its store is compiled
+# for: the extension takes this, and not what reads documents.
+noinst_LTLIBRARIES += libsearch.la
+libsearch_la_SOURCES = \
+	src/database.c src/database.h \
+	src/encode.c src/encode.h \
+	src/ernie.h \
+	src/hits.c \
+	src/nearest.c src/nearest.h \
+	src/search.c \
+	src/snippet.c src/snippet.h
+libsearch_la_CPPFLAGS = $(AM_CPPFLAGS) -DPACKAGE_VERSION='"$(PACKAGE_VERSION)"'
+
+lib_LTLIBRARIES += libernie.la
+libernie_la_SOURCES = \
+	src/ingest.c \
+	src/reembed.c \
+	src/scan.c src/scan.h
+libernie_la_LIBADD = libsearch.la libdocument.la libmodel.la libkernel.la libindex.la libstore.la \
+	libbase.la
+libernie_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
+	-export-symbols-regex '^ernie_' -Wl,--exclude-libs,ALL

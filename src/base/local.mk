@@ -4,6 +4,7 @@ libbase_la_SOURCES = \
 	src/base/error.c src/base/error.h \
 	src/base/file.c src/base/file.h \
 	src/base/hash.c src/base/hash.h \
+	src/base/id_set.c src/base/id_set.h \
 	src/base/json.c src/base/json.h \
 	src/base/memory.c src/base/memory.h \
 	src/base/pool.c src/base/pool.h \

@@ -1,0 +1,121 @@
+/* The command line: one table of options, one of commands. Everything it does, it
+ * does through ernie.h. Results go to standard output, all else to standard error. */
+#ifndef ERNIE_CLI_CLI_H
+#define ERNIE_CLI_CLI_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "ernie.h"
+
+/* As grep's. */
+enum { EXIT_FOUND = 0, EXIT_NONE = 1, EXIT_TROUBLE = 2 };
+
+enum format { FORMAT_DEFAULT, FORMAT_TEXT, FORMAT_JSON, FORMAT_JSONL, FORMAT_F32 };
+
+/* What was asked for. Options that were not given are 0 or NULL. */
+struct arguments {
+    const char *database; /* --db, $ERNIE_DB, or the user's own */
+    const char *model;
+    const char *input;
+    const char *queries;
+    const char *pair;
+    enum format format;
+    size_t k, n_threads, max_tokens;
+    int all_chunks, hidden, embeddings;
+    size_t n_excludes;
+    const char **excludes;
+    size_t n_words;
+    char **words; /* [n_words]: what is left after the options */
+};
+
+/* Options a command takes, as bits. */
+enum {
+    OPTION_DB = 1 << 0,
+    OPTION_MODEL = 1 << 1,
+    OPTION_K = 1 << 2,
+    OPTION_FORMAT = 1 << 3,
+    OPTION_QUERIES = 1 << 4,
+    OPTION_INPUT = 1 << 5,
+    OPTION_THREADS = 1 << 6,
+    OPTION_EXCLUDE = 1 << 7,
+    OPTION_HIDDEN = 1 << 8,
+    OPTION_CHUNKS = 1 << 9,
+    OPTION_PAIR = 1 << 10,
+    OPTION_MAX_TOKENS = 1 << 11,
+    OPTION_EMBEDDINGS = 1 << 12
+};
+
+struct command {
+    const char *name;
+    const char *synopsis; /* its operands */
+    const char *summary;  /* one line */
+    unsigned options;
+    const char *formats; /* what --format may be: "text json jsonl" */
+    int (*run)(const struct arguments *arguments);
+};
+
+extern const struct command commands[]; /* ends with a NULL name */
+
+/* Parses what follows the command's name. -1 when all is well, else the exit
+ * status after a message (or after --help). */
+int options_parse(const struct command *command, int argc, char **argv, struct arguments *out);
+void options_print_help(const struct command *command, FILE *out);
+void options_reset(struct arguments *arguments);
+
+/* "ernie: message" on standard error; returns EXIT_TROUBLE. */
+int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int fail_with(const ernie_error *err);
+
+/* Opens what --model names, else the default. */
+int open_model(const struct arguments *arguments, ernie_model **out);
+/* Opens the database, and the model too unless model is NULL. EXIT_FOUND, or the
+ * exit status after a message. */
+int open_database(const struct arguments *arguments, unsigned mode, ernie_model **model,
+                  ernie_database **out);
+
+/* The text of --input or --queries, a line at a time ("-": standard input). */
+struct lines;
+int lines_open(const char *path, struct lines **out);
+/* The next line without its line break, good until the next call; NULL at the end
+ * or after an error, which lines_close tells. */
+const char *lines_next(struct lines *lines);
+int lines_close(struct lines *lines); /* EXIT_FOUND, or the exit status after a message */
+
+/* Set by the first SIGINT, SIGTERM or SIGHUP after watch_signals; the second one
+ * ends the process at once. */
+void watch_signals(void);
+int signal_seen(void);
+
+/* Terminals. Columns of out, or 0 when it is not a terminal. */
+int terminal_columns(FILE *out);
+/* Whether to colour what goes to out: a terminal, and NO_COLOR not set. */
+int terminal_has_colour(FILE *out);
+/* Columns that text takes; a Chinese character takes two. */
+size_t text_columns(const char *text);
+/* Prints text, wrapped so that no line passes columns, each line after indent
+ * spaces. */
+void print_wrapped(FILE *out, const char *text, int indent, int columns);
+
+/* The progress of ernie_index, on a terminal a bar; data is a struct bar. */
+struct bar {
+    int columns; /* 0: no bar, only failures */
+    double started, drawn;
+    int is_drawn;
+};
+void bar_init(struct bar *bar);
+int bar_show(void *bar, const struct ernie_progress *progress);
+void bar_clear(struct bar *bar);
+double seconds_now(void);
+
+int cmd_index(const struct arguments *arguments);
+int cmd_search(const struct arguments *arguments);
+int cmd_embed(const struct arguments *arguments);
+int cmd_similarity(const struct arguments *arguments);
+int cmd_tokenize(const struct arguments *arguments);
+int cmd_status(const struct arguments *arguments);
+int cmd_verify(const struct arguments *arguments);
+int cmd_rebuild(const struct arguments *arguments);
+int cmd_remove(const struct arguments *arguments);
+
+#endif

@@ -1,0 +1,177 @@
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/* Paths below the working folder are shown relative to it, as they were typed. */
+static const char *short_path(const char *path, const char *here)
+{
+    size_t size = here != NULL ? strlen(here) : 0;
+
+    if (size > 1 && strncmp(path, here, size) == 0 && path[size] == '/')
+        return path + size + 1;
+    return path;
+}
+
+static void print_text(const struct ernie_hits *hits)
+{
+    char *here = getcwd(NULL, 0);
+    int columns = terminal_columns(stdout), colour = terminal_has_colour(stdout);
+
+    for (size_t i = 0; i < hits->n; i++) {
+        const struct ernie_hit *hit = &hits->hit[i];
+
+        printf("%s%2zu  %.3f  %s%s%s:%zu", i > 0 ? "\n" : "", hit->rank, hit->score,
+               colour ? "\033[1m" : "", short_path(hit->path, here), colour ? "\033[0m" : "",
+               hit->line);
+        if (hit->title[0] != '\0')
+            printf("  %s", hit->title);
+        putchar('\n');
+        print_wrapped(stdout, hit->snippet, 4, columns);
+    }
+    free(here);
+}
+
+static int print_hits(const struct ernie_hits *hits, enum format format)
+{
+    ernie_error err;
+    char *json;
+
+    if (format == FORMAT_JSON) {
+        if (ernie_hits_to_json(hits, &json, &err) != ERNIE_OK)
+            return fail_with(&err);
+        puts(json);
+        ernie_free(json);
+    } else if (format == FORMAT_JSONL) {
+        for (size_t i = 0; i < hits->n; i++) {
+            if (ernie_hit_to_json(&hits->hit[i], &json, &err) != ERNIE_OK)
+                return fail_with(&err);
+            puts(json);
+            ernie_free(json);
+        }
+    } else {
+        print_text(hits);
+    }
+    return hits->n > 0 ? EXIT_FOUND : EXIT_NONE;
+}
+
+/* {"query": ..., "hits": [...]} on one line. */
+static int print_answer(const char *query, const struct ernie_hits *hits)
+{
+    char *quoted = NULL, *json = NULL;
+    ernie_error err;
+    int status;
+
+    status = ernie_text_to_json(query, &quoted, &err);
+    if (status == ERNIE_OK)
+        status = ernie_hits_to_json(hits, &json, &err);
+    if (status == ERNIE_OK)
+        printf("{\"query\":%s,\"hits\":%s}\n", quoted, json);
+    ernie_free(quoted);
+    ernie_free(json);
+    return status == ERNIE_OK ? EXIT_FOUND : fail_with(&err);
+}
+
+/* An empty line is a query without hits, so that line n of the output answers
+ * line n of the input. */
+static int answer_lines(ernie_database *database, struct lines *lines,
+                        const struct ernie_search_options *options)
+{
+    static const struct ernie_hits none;
+    int exit_status = EXIT_NONE;
+    const char *query;
+
+    while ((query = lines_next(lines)) != NULL) {
+        struct ernie_hits *hits = NULL;
+        ernie_error err;
+        int status = ernie_search(database, query, options, &hits, &err);
+
+        if (status != ERNIE_OK && status != ERNIE_EINVAL)
+            return fail_with(&err);
+        if (hits != NULL && hits->n > 0)
+            exit_status = EXIT_FOUND;
+        status = print_answer(query, hits != NULL ? hits : &none);
+        ernie_hits_free(hits);
+        if (status != EXIT_FOUND)
+            return status;
+        fflush(stdout); /* a program may be waiting for this line before its next */
+    }
+    return exit_status;
+}
+
+static int search_lines(ernie_database *database, const struct arguments *arguments,
+                        const struct ernie_search_options *options)
+{
+    struct lines *lines;
+    int status = lines_open(arguments->queries, &lines), read_status;
+
+    if (status != EXIT_FOUND)
+        return status;
+    status = answer_lines(database, lines, options);
+    read_status = lines_close(lines);
+    return read_status != EXIT_FOUND ? read_status : status;
+}
+
+/* The words of the command line as one query: quotes are for the shell. */
+static char *join_words(size_t n, char **words)
+{
+    size_t size = 1;
+    char *joined;
+
+    for (size_t i = 0; i < n; i++)
+        size += strlen(words[i]) + 1;
+    joined = calloc(size, 1);
+    for (size_t i = 0; joined != NULL && i < n; i++) {
+        if (i > 0)
+            strcat(joined, " ");
+        strcat(joined, words[i]);
+    }
+    return joined;
+}
+
+static int search_words(ernie_database *database, const struct arguments *arguments,
+                        const struct ernie_search_options *options)
+{
+    char *query = join_words(arguments->n_words, arguments->words);
+    struct ernie_hits *hits;
+    ernie_error err;
+    int status;
+
+    if (query == NULL)
+        return fail("out of memory");
+    status = ernie_search(database, query, options, &hits, &err);
+    if (status != ERNIE_OK) {
+        status = fail_with(&err);
+    } else {
+        status = print_hits(hits, arguments->format);
+        ernie_hits_free(hits);
+    }
+    free(query);
+    return status;
+}
+
+int cmd_search(const struct arguments *arguments)
+{
+    const struct ernie_search_options options = { .k = arguments->k,
+                                                  .all_chunks = arguments->all_chunks };
+    ernie_database *database;
+    ernie_model *model;
+    int status;
+
+    if (arguments->queries != NULL && arguments->n_words > 0)
+        return fail("search: a query, or --queries FILE, not both");
+    if (arguments->queries == NULL && arguments->n_words == 0)
+        return fail("search: for what?");
+    if (arguments->queries != NULL && arguments->format != FORMAT_DEFAULT &&
+        arguments->format != FORMAT_JSONL)
+        return fail("search: --queries answers with --format jsonl only");
+    status = open_database(arguments, ERNIE_READ, &model, &database);
+    if (status != EXIT_FOUND)
+        return status;
+    status = arguments->queries != NULL ? search_lines(database, arguments, &options)
+                                        : search_words(database, arguments, &options);
+    ernie_close(database);
+    ernie_model_close(model);
+    return status;
+}

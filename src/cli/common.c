@@ -1,0 +1,184 @@
+/* What several commands need: messages, the files they open, signals. */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+
+int fail(const char *format, ...)
+{
+    va_list values;
+
+    fflush(stdout);
+    fputs("ernie: ", stderr);
+    va_start(values, format);
+    vfprintf(stderr, format, values);
+    va_end(values);
+    fputc('\n', stderr);
+    return EXIT_TROUBLE;
+}
+
+int fail_with(const ernie_error *err)
+{
+    return fail("%s", err->message);
+}
+
+int open_model(const struct arguments *arguments, ernie_model **out)
+{
+    ernie_error err;
+
+    if (ernie_model_open(arguments->model, out, &err) != ERNIE_OK)
+        return fail_with(&err);
+    return EXIT_FOUND;
+}
+
+/* Makes the folders of path that are missing; a failure shows when the file is
+ * opened. */
+static void make_folders(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(path, 0700);
+        *slash = '/';
+    }
+}
+
+/* $XDG_DATA_HOME/ernie/ernie.db, as the XDG Base Directory Specification has it. */
+static char *own_database(void)
+{
+    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    char *path = NULL;
+    int size;
+
+    if (data != NULL && data[0] == '/')
+        size = asprintf(&path, "%s/ernie/ernie.db", data);
+    else if (home != NULL && home[0] == '/')
+        size = asprintf(&path, "%s/.local/share/ernie/ernie.db", home);
+    else
+        return NULL;
+    return size < 0 ? NULL : path;
+}
+
+/* The path to free, or NULL after a message. */
+static char *database_path(const struct arguments *arguments, int *is_own)
+{
+    const char *given = arguments->database != NULL ? arguments->database : getenv("ERNIE_DB");
+    char *path;
+
+    *is_own = given == NULL || given[0] == '\0';
+    path = *is_own ? own_database() : strdup(given);
+    if (path == NULL)
+        fail("no database: give --db FILE, or set ERNIE_DB or HOME");
+    return path;
+}
+
+int open_database(const struct arguments *arguments, unsigned mode, ernie_model **model,
+                  ernie_database **out)
+{
+    ernie_error err;
+    int status, is_own;
+    char *path;
+
+    if (model != NULL) {
+        status = open_model(arguments, model);
+        if (status != EXIT_FOUND)
+            return status;
+    }
+    path = database_path(arguments, &is_own);
+    if (path == NULL) {
+        status = EXIT_TROUBLE;
+    } else {
+        if (is_own && mode == ERNIE_CREATE)
+            make_folders(path);
+        status = ernie_open(path, mode, model != NULL ? *model : NULL, out, &err);
+        if (status == ERNIE_ENOTFOUND)
+            status = fail("%s; `ernie index PATH` makes a database", err.message);
+        else if (status != ERNIE_OK)
+            status = fail_with(&err);
+    }
+    free(path);
+    if (status != EXIT_FOUND && model != NULL) {
+        ernie_model_close(*model);
+        *model = NULL;
+    }
+    return status;
+}
+
+/* ---- lines ------------------------------------------------------------- */
+
+struct lines {
+    FILE *file;
+    const char *path;
+    char *line;
+    size_t capacity;
+};
+
+int lines_open(const char *path, struct lines **out)
+{
+    struct lines *lines = calloc(1, sizeof *lines);
+
+    if (lines == NULL)
+        return fail("out of memory");
+    lines->path = path;
+    lines->file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    if (lines->file == NULL) {
+        free(lines);
+        return fail("%s: %s", path, strerror(errno));
+    }
+    *out = lines;
+    return EXIT_FOUND;
+}
+
+const char *lines_next(struct lines *lines)
+{
+    ssize_t size = getline(&lines->line, &lines->capacity, lines->file);
+
+    if (size < 0)
+        return NULL;
+    if (size > 0 && lines->line[size - 1] == '\n')
+        lines->line[--size] = '\0';
+    if (size > 0 && lines->line[size - 1] == '\r')
+        lines->line[--size] = '\0';
+    return lines->line;
+}
+
+int lines_close(struct lines *lines)
+{
+    int status = EXIT_FOUND;
+
+    if (ferror(lines->file))
+        status = fail("%s: cannot be read: %s", lines->path, strerror(errno));
+    if (lines->file != stdin)
+        fclose(lines->file);
+    free(lines->line);
+    free(lines);
+    return status;
+}
+
+/* ---- signals ----------------------------------------------------------- */
+
+static volatile sig_atomic_t n_signals;
+
+static void on_signal(int number)
+{
+    n_signals++;
+    /* The next one does what it does by default: end the process. */
+    signal(number, SIG_DFL);
+}
+
+void watch_signals(void)
+{
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        sigaction(numbers[i], &action, NULL);
+}
+
+int signal_seen(void)
+{
+    return n_signals > 0;
+}

@@ -1,0 +1,216 @@
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+struct option_row {
+    unsigned bit;
+    int letter; /* or a number past the letters when it has none */
+    const char *name;
+    const char *value; /* what it takes, or NULL */
+    const char *help;
+};
+
+enum {
+    LONG_DB = 256,
+    LONG_FORMAT,
+    LONG_QUERIES,
+    LONG_EXCLUDE,
+    LONG_HIDDEN,
+    LONG_CHUNKS,
+    LONG_PAIR,
+    LONG_MAX_TOKENS,
+    LONG_EMBEDDINGS,
+    LONG_JSON
+};
+
+static const struct option_row rows[] = {
+    { OPTION_DB, LONG_DB, "db", "FILE", "the database (default: $ERNIE_DB, else your own)" },
+    { OPTION_MODEL, 'm', "model", "DIR", "a model directory (default: $ERNIE_MODEL, else built in)" },
+    { OPTION_K, 'k', "limit", "N", "hits wanted (10)" },
+    { OPTION_CHUNKS, LONG_CHUNKS, "chunks", NULL, "every passage, not the best of each document" },
+    { OPTION_QUERIES, LONG_QUERIES, "queries", "FILE", "one query a line; with --format jsonl" },
+    { OPTION_INPUT, 'i', "input", "FILE", "one text a line; - is standard input" },
+    { OPTION_FORMAT, LONG_FORMAT, "format", "NAME", NULL },
+    { OPTION_FORMAT, LONG_JSON, "json", NULL, "the same as --format json" },
+    { OPTION_EXCLUDE, LONG_EXCLUDE, "exclude", "PATTERN", "leave out, as in .gitignore; repeatable" },
+    { OPTION_HIDDEN, LONG_HIDDEN, "hidden", NULL, "take names that start with a dot too" },
+    { OPTION_EMBEDDINGS, LONG_EMBEDDINGS, "embeddings", NULL, "embed every passage again too" },
+    { OPTION_PAIR, LONG_PAIR, "pair", "TEXT", "a second text, as token type 1" },
+    { OPTION_MAX_TOKENS, LONG_MAX_TOKENS, "max-tokens", "N", "cut after so many tokens" },
+    { OPTION_THREADS, 't', "threads", "N", "threads (one a core)" },
+};
+#define N_ROWS (sizeof rows / sizeof rows[0])
+
+/* Whether the command takes the option: its bit, and for --json a format of that
+ * name. */
+static int takes(const struct command *command, const struct option_row *row)
+{
+    if ((command->options & row->bit) == 0)
+        return 0;
+    return row->letter != LONG_JSON || strstr(command->formats, "json") != NULL;
+}
+
+void options_print_help(const struct command *command, FILE *out)
+{
+    char left[40];
+
+    fprintf(out, "ernie %s%s%s%s - %s\n\n", command->name, command->options ? " [OPTION...]" : "",
+            command->synopsis[0] != '\0' ? " " : "", command->synopsis, command->summary);
+    for (size_t i = 0; i < N_ROWS; i++) {
+        const struct option_row *row = &rows[i];
+
+        if (!takes(command, row))
+            continue;
+        snprintf(left, sizeof left, "%s--%s%s%s", row->letter < 256 ? "" : "    ", row->name,
+                 row->value != NULL ? " " : "", row->value != NULL ? row->value : "");
+        if (row->letter < 256)
+            fprintf(out, "  -%c, %-21s ", row->letter, left);
+        else
+            fprintf(out, "  %-25s ", left);
+        fprintf(out, "%s\n", row->help != NULL ? row->help : command->formats);
+    }
+    fputs("  -h, --help\n", out);
+}
+
+static int parse_count(const char *name, const char *text, size_t *out)
+{
+    unsigned long long value;
+    char *end;
+
+    errno = 0;
+    value = strtoull(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || value == 0 ||
+        value > SIZE_MAX)
+        return fail("--%s %s: not a number of 1 or more", name, text);
+    *out = (size_t)value;
+    return -1;
+}
+
+static int parse_format(const struct command *command, const char *text, enum format *out)
+{
+    static const char *const names[] = { "text", "json", "jsonl", "f32" };
+    static const enum format formats[] = { FORMAT_TEXT, FORMAT_JSON, FORMAT_JSONL, FORMAT_F32 };
+    size_t size = strlen(text);
+
+    for (const char *word = command->formats; *word != '\0';) {
+        size_t word_size = strcspn(word, " ");
+
+        for (size_t i = 0; word_size == size && i < 4; i++) {
+            if (strncmp(word, text, size) == 0 && strcmp(names[i], text) == 0) {
+                *out = formats[i];
+                return -1;
+            }
+        }
+        word += word_size + (word[word_size] == ' ');
+    }
+    return fail("--format %s: not one of: %s", text, command->formats);
+}
+
+static int set_option(const struct command *command, int letter, const char *value,
+                      struct arguments *out)
+{
+    switch (letter) {
+    case LONG_DB:
+        out->database = value;
+        return -1;
+    case 'm':
+        out->model = value;
+        return -1;
+    case 'k':
+        return parse_count("limit", value, &out->k);
+    case LONG_CHUNKS:
+        out->all_chunks = 1;
+        return -1;
+    case LONG_QUERIES:
+        out->queries = value;
+        return -1;
+    case 'i':
+        out->input = value;
+        return -1;
+    case LONG_FORMAT:
+        return parse_format(command, value, &out->format);
+    case LONG_JSON:
+        out->format = FORMAT_JSON;
+        return -1;
+    case LONG_EXCLUDE:
+        out->excludes[out->n_excludes++] = value;
+        return -1;
+    case LONG_HIDDEN:
+        out->hidden = 1;
+        return -1;
+    case LONG_EMBEDDINGS:
+        out->embeddings = 1;
+        return -1;
+    case LONG_PAIR:
+        out->pair = value;
+        return -1;
+    case LONG_MAX_TOKENS:
+        return parse_count("max-tokens", value, &out->max_tokens);
+    case 't':
+        return parse_count("threads", value, &out->n_threads);
+    default:
+        return EXIT_TROUBLE;
+    }
+}
+
+/* getopt's two forms of the rows that the command takes. */
+static void make_getopt(const struct command *command, struct option *longs, char *letters)
+{
+    size_t n = 0;
+
+    *letters++ = ':'; /* so that a missing value is told from an unknown option */
+    for (size_t i = 0; i < N_ROWS; i++) {
+        if (!takes(command, &rows[i]))
+            continue;
+        longs[n++] = (struct option){ rows[i].name,
+                                      rows[i].value != NULL ? required_argument : no_argument,
+                                      NULL, rows[i].letter };
+        if (rows[i].letter < 256) {
+            *letters++ = (char)rows[i].letter;
+            if (rows[i].value != NULL)
+                *letters++ = ':';
+        }
+    }
+    longs[n++] = (struct option){ "help", no_argument, NULL, 'h' };
+    longs[n] = (struct option){ NULL, 0, NULL, 0 };
+    *letters++ = 'h';
+    *letters = '\0';
+}
+
+int options_parse(const struct command *command, int argc, char **argv, struct arguments *out)
+{
+    struct option longs[N_ROWS + 2];
+    char letters[2 * N_ROWS + 4];
+    int letter, status = -1;
+
+    memset(out, 0, sizeof *out);
+    out->excludes = calloc((size_t)argc, sizeof *out->excludes);
+    if (out->excludes == NULL)
+        return fail("out of memory");
+    make_getopt(command, longs, letters);
+    opterr = 0;
+    while (status < 0 && (letter = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+        if (letter == 'h') {
+            options_print_help(command, stdout);
+            return EXIT_FOUND;
+        }
+        if (letter == ':')
+            return fail("%s: needs a value", argv[optind - 1]);
+        if (letter == '?')
+            return fail("%s: no such option; `ernie %s --help` lists them", argv[optind - 1],
+                        command->name);
+        status = set_option(command, letter, optarg, out);
+    }
+    out->n_words = (size_t)(argc - optind);
+    out->words = argv + optind;
+    return status;
+}
+
+void options_reset(struct arguments *arguments)
+{
+    free(arguments->excludes);
+    arguments->excludes = NULL;
+}

@@ -1,0 +1,367 @@
+/* Opening a database and what else concerns all of it: status, verify, rebuild,
+ * and the move to another model. */
+#include "database.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/system.h"
+#include "document/chunk.h"
+#include "model/model.h"
+
+#define META_FINGERPRINT "model_fingerprint"
+#define META_NAME "model_name"
+#define META_DIM "dim"
+#define META_CHUNKER "chunker_version"
+
+const char *ernie_version(void)
+{
+    return PACKAGE_VERSION;
+}
+
+/* The last part of the model's directory: a name for people, nothing depends on it. */
+static const char *model_name(const ernie_model *model)
+{
+    const char *directory = ernie_model_directory(model);
+    const char *slash = strrchr(directory, '/');
+
+    return slash == NULL || slash[1] == '\0' ? directory : slash + 1;
+}
+
+int database_check_model(struct ernie_database *database, ernie_error *err)
+{
+    char fingerprint[33], name[128];
+    int status;
+
+    if (database->model == NULL)
+        return error_set(err, ERNIE_EINVAL, "%s: opened without a model",
+                         store_path(database->store));
+    status = store_meta_get(database->store, META_FINGERPRINT, fingerprint, sizeof fingerprint,
+                            err);
+    if (status != ERNIE_OK)
+        return status;
+    if (fingerprint[0] == '\0' ||
+        strcmp(fingerprint, ernie_model_fingerprint(database->model)) == 0)
+        return ERNIE_OK;
+    status = store_meta_get(database->store, META_NAME, name, sizeof name, err);
+    if (status != ERNIE_OK)
+        return status;
+    return error_set(err, ERNIE_EMISMATCH,
+                     "%s: made with the model %s (%.8s), not %s (%.8s): give that one with --model, "
+                     "or embed again with `ernie rebuild --embeddings`",
+                     store_path(database->store), name, fingerprint, model_name(database->model),
+                     ernie_model_fingerprint(database->model));
+}
+
+int database_note_model(struct store *store, const ernie_model *model, ernie_error *err)
+{
+    char number[24];
+    int status;
+
+    status = store_meta_set(store, META_FINGERPRINT, ernie_model_fingerprint(model), err);
+    if (status == ERNIE_OK)
+        status = store_meta_set(store, META_NAME, model_name(model), err);
+    snprintf(number, sizeof number, "%zu", ernie_model_dim(model));
+    if (status == ERNIE_OK)
+        status = store_meta_set(store, META_DIM, number, err);
+    snprintf(number, sizeof number, "%d", CHUNKER_VERSION);
+    if (status == ERNIE_OK)
+        status = store_meta_set(store, META_CHUNKER, number, err);
+    return status;
+}
+
+int database_begin(struct ernie_database *database, ernie_error *err)
+{
+    char fingerprint[33];
+    int status;
+
+    if (!database->writable)
+        return error_set(err, ERNIE_EINVAL, "%s: opened for reading only",
+                         store_path(database->store));
+    status = store_begin(database->store, err);
+    if (status != ERNIE_OK)
+        return status;
+    /* Looked at within the transaction: another process may have been first. */
+    status = database_check_model(database, err);
+    if (status == ERNIE_OK)
+        status = store_meta_get(database->store, META_FINGERPRINT, fingerprint,
+                                sizeof fingerprint, err);
+    if (status == ERNIE_OK && fingerprint[0] == '\0')
+        status = database_note_model(database->store, database->model, err);
+    if (status != ERNIE_OK)
+        store_rollback(database->store);
+    return status;
+}
+
+int database_embed(struct ernie_database *database, const char *text, float *out, ernie_error *err)
+{
+    int status = ERNIE_OK;
+
+    if (database->encoder == NULL)
+        status = ernie_encoder_new(database->model, 1, &database->encoder, err);
+    return status == ERNIE_OK ? ernie_encode(database->encoder, 1, &text, out, err) : status;
+}
+
+/* ---- opening ----------------------------------------------------------- */
+
+/* Takes over store, which is closed when this fails. */
+static int database_new(struct store *store, const ernie_model *model, int writable,
+                        ernie_database **out, ernie_error *err)
+{
+    static const uint8_t no_fingerprint[16];
+    struct ernie_database *database = memory_new(1, sizeof *database);
+    int status;
+
+    if (database == NULL) {
+        store_close(store);
+        return error_set(err, ERNIE_ENOMEM, "database: out of memory");
+    }
+    database->store = store;
+    database->model = model;
+    database->writable = writable;
+    status = nearest_init(&database->nearest, store,
+                          model != NULL ? model->fingerprint.bytes : no_fingerprint,
+                          model != NULL ? ernie_model_dim(model) : 0, err);
+    if (status == ERNIE_OK && model != NULL)
+        status = database_check_model(database, err);
+    if (status != ERNIE_OK) {
+        ernie_close(database);
+        return status;
+    }
+    *out = database;
+    return ERNIE_OK;
+}
+
+int ernie_open(const char *path, unsigned mode, const ernie_model *model, ernie_database **out,
+               ernie_error *err)
+{
+    enum store_mode store_mode = STORE_READ;
+    struct store *store;
+    int status;
+
+    if (path == NULL || path[0] == '\0')
+        return error_set(err, ERNIE_EINVAL, "database: no path given");
+    if (mode == ERNIE_CREATE)
+        store_mode = STORE_CREATE;
+    else if (mode == ERNIE_WRITE)
+        store_mode = STORE_WRITE;
+    else if (mode != ERNIE_READ)
+        return error_set(err, ERNIE_EINVAL, "%s: no such mode as %u", path, mode);
+    status = store_open(path, store_mode, &store, err);
+    if (status != ERNIE_OK)
+        return status;
+    return database_new(store, model, mode != ERNIE_READ, out, err);
+}
+
+int ernie_attach(struct sqlite3 *connection, const ernie_model *model, ernie_database **out,
+                 ernie_error *err)
+{
+    struct store *store;
+    int status;
+
+    if (connection == NULL)
+        return error_set(err, ERNIE_EINVAL, "database: no connection given");
+    status = store_attach(connection, &store, err);
+    if (status != ERNIE_OK)
+        return status;
+    return database_new(store, model, 1, out, err);
+}
+
+void ernie_close(ernie_database *database)
+{
+    if (database == NULL)
+        return;
+    ernie_encoder_free(database->encoder);
+    nearest_reset(&database->nearest);
+    store_close(database->store);
+    memory_free(database);
+}
+
+/* ---- upkeep ------------------------------------------------------------ */
+
+/* Index and dimension without a model: what the database says of itself. */
+static int open_index_by_meta(struct ernie_database *database, struct ernie_status *out,
+                              ernie_error *err)
+{
+    char dim[24];
+    uint64_t seq;
+    int status;
+
+    status = store_meta_get(database->store, META_DIM, dim, sizeof dim, err);
+    if (status != ERNIE_OK)
+        return status;
+    out->dim = (size_t)strtoul(dim, NULL, 10);
+    if (out->dim == 0 || out->dim > 65536) /* nothing embedded yet */
+        return ERNIE_OK;
+    if (database->model == NULL) {
+        database->nearest.dim = out->dim;
+        for (size_t i = 0; i < sizeof database->nearest.fingerprint; i++) {
+            char digits[3] = { out->model_fingerprint[2 * i], out->model_fingerprint[2 * i + 1] };
+
+            database->nearest.fingerprint[i] = (uint8_t)strtoul(digits, NULL, 16);
+        }
+    }
+    status = store_snapshot_begin(database->store, &seq, err);
+    if (status != ERNIE_OK)
+        return status;
+    status = nearest_refresh(&database->nearest, database->store, seq, err);
+    store_snapshot_end(database->store);
+    return status;
+}
+
+int ernie_status(ernie_database *database, struct ernie_status *out, ernie_error *err)
+{
+    struct ernie_status result = { 0 };
+    struct store_counts counts;
+    struct stat st;
+    const struct nearest *nearest = &database->nearest;
+    int status;
+
+    status = store_counts(database->store, &counts, err);
+    if (status == ERNIE_OK)
+        status = store_meta_get(database->store, META_FINGERPRINT, result.model_fingerprint,
+                                sizeof result.model_fingerprint, err);
+    if (status == ERNIE_OK)
+        status = store_meta_get(database->store, META_NAME, result.model_name,
+                                sizeof result.model_name, err);
+    if (status == ERNIE_OK)
+        status = open_index_by_meta(database, &result, err);
+    if (status != ERNIE_OK)
+        return status;
+    result.n_documents = counts.n_documents;
+    result.n_failed = counts.n_failed;
+    result.n_chunks = counts.n_chunks;
+    result.n_roots = counts.n_roots;
+    result.database_bytes = counts.database_bytes;
+    snprintf(result.index_kind, sizeof result.index_kind, "%s",
+             nearest->ann == NULL ? "none" : ann_kind_name(ann_kind(nearest->ann)));
+    result.n_index_vectors = nearest->ann == NULL ? 0 : ann_count(nearest->ann);
+    result.n_tail_vectors = nearest->n_tail;
+    if (nearest->ann != NULL && system_table.fstatat(AT_FDCWD, nearest->path, &st, 0) == 0)
+        result.index_bytes = (uint64_t)st.st_size;
+    *out = result;
+    return ERNIE_OK;
+}
+
+/* What verify hands through the calls that look for findings. */
+struct findings {
+    void (*report)(void *data, const char *finding);
+    void *data;
+    size_t n;
+    struct nearest *nearest;
+    size_t n_rows, n_asked, n_unseen;
+    size_t stride; /* every so many rows are asked for */
+};
+
+static void add_finding(struct findings *findings, const char *finding)
+{
+    findings->n++;
+    if (findings->report != NULL)
+        findings->report(findings->data, finding);
+}
+
+/* A row's own vector must be among the nearest to itself that the index gives.
+ * The index file's checksum guards its bytes; this finds an index that was made
+ * of other vectors than the rows hold. */
+static int look_up_row(void *data, int64_t chunk_id, const float *embedding, ernie_error *err)
+{
+    struct findings *findings = data;
+    int64_t ids[8];
+    float scores[8];
+    size_t n;
+    int status;
+
+    if (findings->n_rows++ % findings->stride != 0)
+        return ERNIE_OK;
+    if (embedding == NULL || findings->nearest->ann == NULL)
+        return ERNIE_OK; /* store_check reports it; the tail is made of rows */
+    findings->n_asked++;
+    status = ann_search(findings->nearest->ann, embedding, 8, ids, scores, &n, err);
+    if (status != ERNIE_OK)
+        return status;
+    for (size_t i = 0; i < n; i++)
+        /* Chunks with the same text have the same vector: more than eight of them
+         * push each other out, at the same score. */
+        if (ids[i] == chunk_id || (i == 7 && scores[i] > 0.9999f))
+            return ERNIE_OK;
+    for (size_t i = 0; i < findings->nearest->n_tail; i++)
+        if (findings->nearest->tail_ids[i] == chunk_id)
+            return ERNIE_OK;
+    findings->n_unseen++;
+    return ERNIE_OK;
+}
+
+/* Rows the index is asked for: each costs a search. */
+#define ROWS_ASKED 256
+
+static int verify_index(struct ernie_database *database, struct findings *findings,
+                        size_t n_chunks, ernie_error *err)
+{
+    struct nearest *nearest = &database->nearest;
+    char line[160];
+    uint64_t seq;
+    int status, approximate;
+
+    status = store_snapshot_begin(database->store, &seq, err);
+    if (status != ERNIE_OK)
+        return status;
+    status = nearest_refresh(nearest, database->store, seq, err);
+    findings->nearest = nearest;
+    findings->stride = n_chunks / ROWS_ASKED + 1;
+    if (status == ERNIE_OK)
+        status = store_embeddings_since(database->store, 0, nearest->dim, look_up_row, findings,
+                                        err);
+    store_snapshot_end(database->store);
+    if (status != ERNIE_OK)
+        return status;
+    /* An HNSW graph may miss a few of its own vectors; that is recall, not damage. */
+    approximate = nearest->ann != NULL && ann_kind(nearest->ann) != ANN_FLAT;
+    if (findings->n_unseen > (approximate ? findings->n_asked / 20 : 0)) {
+        snprintf(line, sizeof line, "vector index: %zu of %zu chunks cannot be found in it",
+                 findings->n_unseen, findings->n_asked);
+        add_finding(findings, line);
+    }
+    return ERNIE_OK;
+}
+
+static void pass_finding(void *data, const char *finding)
+{
+    struct findings *findings = data;
+
+    if (findings->report != NULL)
+        findings->report(findings->data, finding);
+}
+
+int ernie_verify(ernie_database *database, void (*report)(void *data, const char *finding),
+                 void *data, ernie_error *err)
+{
+    struct findings findings = { .report = report, .data = data };
+    struct ernie_status now;
+    size_t n_findings = 0;
+    int status;
+
+    status = ernie_status(database, &now, err);
+    if (status == ERNIE_OK)
+        status = store_check(database->store, now.dim, pass_finding, &findings, &n_findings, err);
+    findings.n += n_findings;
+    if (status == ERNIE_OK && now.dim != 0)
+        status = verify_index(database, &findings, now.n_chunks, err);
+    if (status != ERNIE_OK)
+        return status;
+    if (findings.n > 0)
+        return error_set(err, ERNIE_ECORRUPT, "%s: %zu finding%s", store_path(database->store),
+                         findings.n, findings.n == 1 ? "" : "s");
+    return ERNIE_OK;
+}
+
+int ernie_rebuild(ernie_database *database, ernie_error *err)
+{
+    int status = database_check_model(database, err);
+
+    return status == ERNIE_OK ? nearest_save(&database->nearest, database->store, 1, 0, err)
+                              : status;
+}

@@ -1,0 +1,30 @@
+/* Where the stages meet: what an open database holds. */
+#ifndef ERNIE_DATABASE_H
+#define ERNIE_DATABASE_H
+
+#include "ernie.h"
+#include "nearest.h"
+#include "sql/store.h"
+
+struct ernie_database {
+    struct store *store;
+    const ernie_model *model; /* NULL: nothing can be embedded */
+    ernie_encoder *encoder;   /* one thread, for queries; made on first use */
+    struct nearest nearest;
+    int writable;
+};
+
+/* The embedding of one text [dim], by the database's own encoder. */
+int database_embed(struct ernie_database *database, const char *text, float *out,
+                   ernie_error *err);
+
+/* ERNIE_OK when the database's embeddings are the model's, or it has none yet;
+ * else ERNIE_EMISMATCH. */
+int database_check_model(struct ernie_database *database, ernie_error *err);
+
+/* Begins a write transaction and, the first time, notes whose embeddings the
+ * database holds. */
+int database_begin(struct ernie_database *database, ernie_error *err);
+int database_note_model(struct store *store, const ernie_model *model, ernie_error *err);
+
+#endif

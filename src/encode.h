@@ -1,0 +1,14 @@
+/* What the library itself needs of ernie_encoder besides ernie.h. */
+#ifndef ERNIE_ENCODE_H
+#define ERNIE_ENCODE_H
+
+#include "ernie.h"
+
+/* ernie_encode for texts [n] that come with their sizes in bytes and need no 0
+ * byte at the end. */
+int encode_texts(ernie_encoder *encoder, size_t n, const char *const *texts, const size_t *sizes,
+                 float *out, ernie_error *err);
+
+size_t encoder_n_threads(const ernie_encoder *encoder);
+
+#endif

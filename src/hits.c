@@ -1,0 +1,91 @@
+/* Hits and what else leaves the library as JSON. */
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "ernie.h"
+
+void ernie_hits_free(struct ernie_hits *hits)
+{
+    if (hits == NULL)
+        return;
+    for (size_t i = 0; i < hits->n; i++) {
+        memory_free((char *)(uintptr_t)hits->hit[i].path);
+        memory_free((char *)(uintptr_t)hits->hit[i].title);
+        memory_free((char *)(uintptr_t)hits->hit[i].snippet);
+    }
+    memory_free(hits->hit);
+    memory_free(hits);
+}
+
+static void append_hit(struct buffer *out, const struct ernie_hit *hit)
+{
+    buffer_printf(out, "{\"rank\":%zu,\"score\":", hit->rank);
+    json_append_float(out, (float)hit->score);
+    buffer_append_text(out, ",\"path\":");
+    json_append_text(out, hit->path);
+    buffer_append_text(out, ",\"title\":");
+    json_append_text(out, hit->title);
+    buffer_printf(out, ",\"line\":%zu,\"snippet\":", hit->line);
+    json_append_text(out, hit->snippet);
+    buffer_printf(out, ",\"document_id\":%lld,\"chunk_id\":%lld}", (long long)hit->document_id,
+                  (long long)hit->chunk_id);
+}
+
+static int take_json(struct buffer *buffer, char **out, ernie_error *err)
+{
+    char *text = buffer_take(buffer);
+
+    if (text == NULL)
+        return error_set(err, ERNIE_ENOMEM, "JSON: out of memory");
+    *out = text;
+    return ERNIE_OK;
+}
+
+int ernie_hit_to_json(const struct ernie_hit *hit, char **out, ernie_error *err)
+{
+    struct buffer buffer = { 0 };
+
+    append_hit(&buffer, hit);
+    return take_json(&buffer, out, err);
+}
+
+int ernie_hits_to_json(const struct ernie_hits *hits, char **out, ernie_error *err)
+{
+    struct buffer buffer = { 0 };
+
+    buffer_append_char(&buffer, '[');
+    for (size_t i = 0; i < hits->n; i++) {
+        if (i > 0)
+            buffer_append_char(&buffer, ',');
+        append_hit(&buffer, &hits->hit[i]);
+    }
+    buffer_append_char(&buffer, ']');
+    return take_json(&buffer, out, err);
+}
+
+int ernie_text_to_json(const char *text, char **out, ernie_error *err)
+{
+    struct buffer buffer = { 0 };
+
+    json_append_text(&buffer, text);
+    return take_json(&buffer, out, err);
+}
+
+int ernie_vector_to_json(size_t dim, const float *vector, char **out, ernie_error *err)
+{
+    struct buffer buffer = { 0 };
+
+    buffer_append_char(&buffer, '[');
+    for (size_t i = 0; i < dim; i++) {
+        if (i > 0)
+            buffer_append_char(&buffer, ',');
+        json_append_float(&buffer, vector[i]);
+    }
+    buffer_append_char(&buffer, ']');
+    return take_json(&buffer, out, err);
+}
+
+void ernie_free(void *memory)
+{
+    memory_free(memory);
+}

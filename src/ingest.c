@@ -1,0 +1,636 @@
+/* Documents on their way in: file -> text -> chunks -> embeddings -> rows. Files
+ * are read and cut one after another, their chunks are embedded many at a time on
+ * all threads, and each document is then written in a transaction of its own. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/system.h"
+#include "base/utf8.h"
+#include "database.h"
+#include "document/chunk.h"
+#include "document/extract.h"
+#include "encode.h"
+#include "model/model.h"
+#include "scan.h"
+
+/* Tokens of a chunk: a paragraph or two, short enough to mean one thing. */
+#define CHUNK_TOKENS 200
+/* A text larger than this is a log or a dump; it would fill the collection. */
+#define MAX_FILE_BYTES (64u << 20)
+/* Chunks embedded in one call for each thread: enough to share evenly, and few
+ * enough that a request to stop is heard within a second or so. */
+#define CHUNKS_PER_THREAD 32
+/* Documents that wait for such a call at most. */
+#define MAX_JOBS 256
+
+/* One document between its file and its rows. */
+struct job {
+    struct store_document document; /* title and encoding point into extract */
+    struct extract extract;
+    struct chunk_list chunks;
+    char *failure;
+    int same_bytes; /* as the store has: only the times are new */
+};
+
+struct ingest {
+    struct ernie_database *database;
+    const struct ernie_index_options *options;
+    struct ernie_index_report *report;
+    struct ernie_progress now;
+    struct scan scan;
+    ernie_encoder *encoder;
+    size_t n_threads;
+    struct tokenizer_scratch *scratch;
+    struct job *jobs; /* [MAX_JOBS] */
+    size_t n_jobs, n_chunks; /* waiting to be embedded and written */
+};
+
+/* ---- progress ---------------------------------------------------------- */
+
+static int report_progress(struct ingest *ingest, const char *path, const char *failure,
+                           ernie_error *err)
+{
+    const struct ernie_index_options *options = ingest->options;
+    struct buffer printable = { 0 };
+    int stop;
+
+    if (options == NULL || options->progress == NULL)
+        return ERNIE_OK;
+    if (path != NULL)
+        utf8_append_printable(&printable, path, strlen(path));
+    ingest->now.path = path == NULL || printable.failed ? NULL : printable.data;
+    ingest->now.failure = failure;
+    ingest->now.n_chunks = ingest->report->n_chunks;
+    stop = options->progress(options->progress_data, &ingest->now);
+    buffer_reset(&printable);
+    if (stop)
+        return error_set(err, ERNIE_ECANCELED,
+                         "index: stopped; what was indexed stays, run it again for the rest");
+    return ERNIE_OK;
+}
+
+static int report_scan(void *data, const char *path, const char *failure, ernie_error *err)
+{
+    struct ingest *ingest = data;
+
+    ingest->now.n_files_total = ingest->scan.n_files;
+    ingest->now.n_bytes_total = ingest->scan.n_bytes;
+    return report_progress(ingest, path, failure, err);
+}
+
+/* A file is done, whatever became of it. */
+static int report_file(struct ingest *ingest, const char *path, uint64_t size_bytes,
+                       const char *failure, ernie_error *err)
+{
+    ingest->now.n_files_done++;
+    ingest->now.n_bytes_done += size_bytes;
+    return report_progress(ingest, path, failure, err);
+}
+
+/* ---- text to chunks ---------------------------------------------------- */
+
+static void job_reset(struct job *job)
+{
+    extract_reset(&job->extract);
+    chunk_list_reset(&job->chunks);
+    memory_free(job->failure);
+    memset(job, 0, sizeof *job);
+}
+
+static size_t count_tokens(void *data, const char *text, size_t size)
+{
+    struct ingest *ingest = data;
+
+    return tokenizer_count(ingest->database->model->tokenizer, ingest->scratch, text, size);
+}
+
+static int job_cut(struct job *job, struct ingest *ingest, ernie_error *err)
+{
+    const struct ernie_model *model = ingest->database->model;
+    const size_t room = ernie_model_max_tokens(model) - 2; /* [CLS] and [SEP] */
+    int status = chunk_text(job->extract.text.data, job->extract.text.size,
+                            room < CHUNK_TOKENS ? room : CHUNK_TOKENS, count_tokens, ingest,
+                            &job->chunks, err);
+
+    if (status == ERNIE_OK)
+        ingest->n_chunks += job->chunks.n;
+    return status;
+}
+
+/* ---- file to job ------------------------------------------------------- */
+
+static int64_t nanoseconds(struct timespec time)
+{
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return nanoseconds(now);
+}
+
+/* Reads the file. Size and times come from the descriptor it is read through,
+ * before its bytes: a change in between shows at the next look. */
+static int read_file(const struct scan_file *file, struct store_document *document,
+                     struct file *out, ernie_error *err)
+{
+    struct stat st;
+    int status, fd;
+
+    document->checked_ns = now_ns();
+    fd = walk_open(file->place->root, file->path, err);
+    if (fd < 0)
+        return err->code;
+    if (system_table.fstat(fd, &st) != 0) {
+        status = error_set_system(err, errno, file->path);
+    } else {
+        document->size_bytes = (uint64_t)st.st_size;
+        document->mtime_ns = nanoseconds(st.st_mtim);
+        document->ctime_ns = nanoseconds(st.st_ctim);
+        status = file_read_fd(fd, file->path, MAX_FILE_BYTES, out, err);
+    }
+    system_table.close(fd);
+    return status;
+}
+
+static const char *format_name(enum document_format format)
+{
+    switch (format) {
+    case DOCUMENT_MARKDOWN:
+        return "markdown";
+    case DOCUMENT_HTML:
+        return "html";
+    default:
+        return "text";
+    }
+}
+
+/* A document whose file cannot become text has a row that says why, so that it is
+ * not tried again until the file changes. */
+static int job_fail(struct job *job, const char *why, ernie_error *err)
+{
+    job->failure = memory_copy_text(why, strlen(why));
+    if (job->failure == NULL)
+        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    extract_reset(&job->extract);
+    chunk_list_reset(&job->chunks);
+    job->document.failure = job->failure;
+    job->document.title = "";
+    job->document.format = "";
+    job->document.encoding = "";
+    return ERNIE_OK;
+}
+
+/* The extracted text into chunks, and what the row says of it. */
+static int job_finish(struct job *job, struct ingest *ingest, ernie_error *err)
+{
+    job->document.title = job->extract.title.size > 0 ? job->extract.title.data : "";
+    job->document.format = format_name(job->extract.format);
+    job->document.encoding = job->extract.encoding;
+    return job_cut(job, ingest, err);
+}
+
+static int job_extract(struct job *job, struct ingest *ingest, const uint8_t *bytes, size_t size,
+                       ernie_error *err)
+{
+    int status = extract(job->document.path, bytes, size, &job->extract, err);
+
+    if (status == ERNIE_OK)
+        status = job_finish(job, ingest, err);
+    if (status == ERNIE_EFORMAT || status == ERNIE_EINVAL)
+        return job_fail(job, err->message, err);
+    return status;
+}
+
+/* Notes which row the document has now, if any (its id, else 0), and whether that
+ * row is of the same bytes. */
+static int is_stored(struct ingest *ingest, struct job *job, int *same_bytes, ernie_error *err)
+{
+    struct store_document known;
+    int found, status;
+
+    status = store_document_find(ingest->database->store, job->document.root_id,
+                                 job->document.path, &known, &found, err);
+    if (status != ERNIE_OK)
+        return status;
+    job->document.id = found ? known.id : 0;
+    *same_bytes = found && memcmp(known.hash, job->document.hash, sizeof known.hash) == 0;
+    return ERNIE_OK;
+}
+
+/* Makes the file the next job. A file that needs none (gone, not text, not
+ * readable now) is reported as done, and *is_job is 0. */
+static int prepare(struct ingest *ingest, const struct scan_file *scanned, struct job *job,
+                   int *is_job, ernie_error *err)
+{
+    struct file file = { 0 };
+    ernie_error why;
+    const char *failure = NULL;
+    int status, read_status, same_bytes;
+
+    *is_job = 0;
+    job->document.root_id = scanned->place->root_id;
+    job->document.path = scanned->path;
+    read_status = read_file(scanned, &job->document, &file, &why);
+    if (read_status == ERNIE_OK) {
+        struct hash hash = hash_of(file.data, file.size);
+
+        memcpy(job->document.hash, hash.bytes, sizeof job->document.hash);
+    }
+    status = is_stored(ingest, job, &same_bytes, err);
+    if (status != ERNIE_OK)
+        goto done;
+
+    switch (read_status) {
+    case ERNIE_OK:
+        if (document_format(scanned->path, file.data, file.size) == DOCUMENT_UNKNOWN) {
+            ingest->report->n_skipped++;
+            break;
+        }
+        *is_job = 1;
+        job->same_bytes = same_bytes;
+        if (!same_bytes)
+            status = job_extract(job, ingest, file.data, file.size, err);
+        goto done;
+    case ERNIE_ENOTFOUND: /* deleted since the scan; nothing keeps its rows */
+        break;
+    case ERNIE_EINVAL: /* too large: so it stays until it changes */
+        *is_job = 1;
+        status = job_fail(job, why.message, err);
+        goto done;
+    case ERNIE_ENOMEM:
+        status = error_set(err, ERNIE_ENOMEM, "%s", why.message);
+        goto done;
+    default: /* not readable at present: what was indexed of it stays */
+        ingest->report->n_failed++;
+        failure = why.message;
+        if (job->document.id != 0 && id_set_add(&ingest->scan.kept, job->document.id) < 0)
+            status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    }
+    if (status == ERNIE_OK)
+        status = report_file(ingest, scanned->path, scanned->size_bytes, failure, err);
+done:
+    file_reset(&file);
+    return status;
+}
+
+/* ---- embedding --------------------------------------------------------- */
+
+/* Embeds the chunks of all jobs into embeddings [n_chunks][dim], in slices, so
+ * that a request to stop is heard. */
+static int embed_jobs(struct ingest *ingest, float *embeddings, ernie_error *err)
+{
+    const size_t dim = ernie_model_dim(ingest->database->model);
+    const size_t slice = ingest->n_threads * CHUNKS_PER_THREAD;
+    const char **texts = memory_new(ingest->n_chunks, sizeof *texts);
+    size_t *sizes = memory_new(ingest->n_chunks, sizeof *sizes);
+    size_t n = 0;
+    int status = ERNIE_OK;
+
+    if (texts == NULL || sizes == NULL)
+        status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    for (size_t i = 0; status == ERNIE_OK && i < ingest->n_jobs; i++) {
+        const struct job *job = &ingest->jobs[i];
+
+        for (size_t j = 0; j < job->chunks.n; j++, n++) {
+            texts[n] = job->extract.text.data + job->chunks.chunk[j].start;
+            sizes[n] = job->chunks.chunk[j].end - job->chunks.chunk[j].start;
+        }
+    }
+    for (size_t i = 0; status == ERNIE_OK && i < n; i += slice) {
+        size_t count = n - i < slice ? n - i : slice;
+
+        status = encode_texts(ingest->encoder, count, texts + i, sizes + i, embeddings + i * dim,
+                              err);
+        ingest->report->n_chunks += count;
+        if (status == ERNIE_OK)
+            status = report_progress(ingest, NULL, NULL, err);
+    }
+    memory_free(texts);
+    memory_free(sizes);
+    return status;
+}
+
+/* ---- writing ----------------------------------------------------------- */
+
+static int write_chunks(struct ingest *ingest, const struct job *job, int64_t document_id,
+                        const float *embeddings, ernie_error *err)
+{
+    const size_t dim = ernie_model_dim(ingest->database->model);
+    int status = ERNIE_OK;
+
+    for (size_t i = 0; status == ERNIE_OK && i < job->chunks.n; i++) {
+        const struct chunk *chunk = &job->chunks.chunk[i];
+        struct store_chunk row = { .document_id = document_id,
+                                   .ordinal = i,
+                                   .start = chunk->start,
+                                   .end = chunk->end,
+                                   .line = extract_line(&job->extract, chunk->start),
+                                   .text = job->extract.text.data + chunk->start,
+                                   .size = chunk->end - chunk->start,
+                                   .embedding = embeddings + i * dim,
+                                   .dim = dim };
+        int64_t chunk_id;
+
+        status = store_chunk_add(ingest->database->store, &row, &chunk_id, err);
+    }
+    return status;
+}
+
+/* One document, one transaction. */
+static int write_job(struct ingest *ingest, const struct job *job, const float *embeddings,
+                     int64_t *id, ernie_error *err)
+{
+    struct store *store = ingest->database->store;
+    int status = database_begin(ingest->database, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    if (job->same_bytes) {
+        *id = job->document.id;
+        status = store_document_touch(store, &job->document, err);
+    } else {
+        status = store_document_put(store, &job->document, id, err);
+        if (status == ERNIE_OK)
+            status = write_chunks(ingest, job, *id, embeddings, err);
+    }
+    if (status == ERNIE_OK)
+        status = store_commit(store, err);
+    if (status != ERNIE_OK)
+        store_rollback(store);
+    return status;
+}
+
+static void count_job(struct ernie_index_report *report, const struct job *job)
+{
+    if (job->same_bytes)
+        report->n_unchanged++;
+    else if (job->failure != NULL)
+        report->n_failed++;
+    else if (job->document.id != 0)
+        report->n_changed++;
+    else
+        report->n_added++;
+}
+
+static void drop_jobs(struct ingest *ingest)
+{
+    for (size_t i = 0; i < ingest->n_jobs; i++)
+        job_reset(&ingest->jobs[i]);
+    ingest->n_jobs = 0;
+    ingest->n_chunks = 0;
+}
+
+/* Embeds and writes what waits. */
+static int flush(struct ingest *ingest, ernie_error *err)
+{
+    const size_t dim = ernie_model_dim(ingest->database->model);
+    float *embeddings = memory_new(ingest->n_chunks, dim * sizeof *embeddings);
+    size_t n = 0;
+    int status;
+
+    if (embeddings == NULL)
+        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    status = embed_jobs(ingest, embeddings, err);
+    for (size_t i = 0; status == ERNIE_OK && i < ingest->n_jobs; i++) {
+        struct job *job = &ingest->jobs[i];
+        int64_t id;
+
+        status = write_job(ingest, job, embeddings + n * dim, &id, err);
+        n += job->chunks.n;
+        if (status != ERNIE_OK)
+            break;
+        count_job(ingest->report, job);
+        if (id_set_add(&ingest->scan.kept, id) < 0)
+            status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
+        else
+            status = report_file(ingest, job->document.path, job->document.size_bytes,
+                                 job->failure, err);
+    }
+    memory_free(embeddings);
+    drop_jobs(ingest);
+    return status;
+}
+
+/* ---- the whole --------------------------------------------------------- */
+
+static int ingest_init(struct ingest *ingest, struct ernie_database *database,
+                       const struct ernie_index_options *options,
+                       struct ernie_index_report *report, ernie_error *err)
+{
+    int status;
+
+    memset(ingest, 0, sizeof *ingest);
+    memset(report, 0, sizeof *report);
+    ingest->database = database;
+    ingest->options = options;
+    ingest->report = report;
+    if (!database->writable)
+        return error_set(err, ERNIE_EINVAL, "%s: opened for reading only",
+                         store_path(database->store));
+    status = database_check_model(database, err);
+    if (status != ERNIE_OK)
+        return status;
+    ingest->jobs = memory_new(MAX_JOBS, sizeof *ingest->jobs);
+    if (ingest->jobs == NULL)
+        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    status = tokenizer_scratch_new(&ingest->scratch, err);
+    if (status == ERNIE_OK)
+        status = ernie_encoder_new(database->model, options != NULL ? options->n_threads : 0,
+                                   &ingest->encoder, err);
+    if (status == ERNIE_OK)
+        ingest->n_threads = encoder_n_threads(ingest->encoder);
+    return status;
+}
+
+static void ingest_reset(struct ingest *ingest)
+{
+    drop_jobs(ingest);
+    memory_free(ingest->jobs);
+    tokenizer_scratch_free(ingest->scratch);
+    ernie_encoder_free(ingest->encoder);
+    scan_reset(&ingest->scan);
+}
+
+static int embed_files(struct ingest *ingest, ernie_error *err)
+{
+    const size_t enough = ingest->n_threads * CHUNKS_PER_THREAD;
+    int status = ERNIE_OK;
+
+    ingest->now.stage = ERNIE_STAGE_EMBED;
+    for (size_t i = 0; status == ERNIE_OK && i < ingest->scan.n_files; i++) {
+        struct job *job = &ingest->jobs[ingest->n_jobs];
+        int is_job;
+
+        status = prepare(ingest, &ingest->scan.file[i], job, &is_job, err);
+        if (status != ERNIE_OK || !is_job)
+            job_reset(job);
+        else if (++ingest->n_jobs == MAX_JOBS || ingest->n_chunks >= enough)
+            status = flush(ingest, err);
+    }
+    return status == ERNIE_OK ? flush(ingest, err) : status;
+}
+
+int ernie_index(ernie_database *database, size_t n_paths, const char *const *paths,
+                const struct ernie_index_options *options, struct ernie_index_report *report,
+                ernie_error *err)
+{
+    struct walk_options walk_options = { 0 };
+    struct ernie_index_report own_report;
+    ernie_error own_error;
+    struct ingest ingest;
+    int status;
+
+    report = report != NULL ? report : &own_report;
+    err = err != NULL ? err : &own_error;
+    if (options != NULL) {
+        walk_options.n_excludes = options->n_excludes;
+        walk_options.excludes = options->excludes;
+        walk_options.hidden = options->hidden;
+    }
+    status = ingest_init(&ingest, database, options, report, err);
+    if (status == ERNIE_OK)
+        status = scan(database->store, n_paths, paths, &walk_options, report_scan, &ingest,
+                      report, &ingest.scan, err);
+    if (status == ERNIE_OK)
+        status = embed_files(&ingest, err);
+    if (status == ERNIE_OK)
+        status = scan_remove_gone(&ingest.scan, database->store, report, err);
+    if (status == ERNIE_OK) {
+        ingest.now.stage = ERNIE_STAGE_INDEX;
+        status = report_progress(&ingest, NULL, NULL, err);
+    }
+    if (status == ERNIE_OK)
+        status = nearest_save(&database->nearest, database->store, 0, ingest.n_threads, err);
+    ingest_reset(&ingest);
+    return status;
+}
+
+/* Of title and text: a new title alone makes a new document too. */
+static int hash_text(const char *title, const char *text, struct hash *out, ernie_error *err)
+{
+    struct hasher *hasher = hasher_new();
+
+    if (hasher == NULL)
+        return error_set(err, ERNIE_ENOMEM, "text: out of memory");
+    hasher_add(hasher, title != NULL ? title : "", title != NULL ? strlen(title) : 0);
+    hasher_add(hasher, text, strlen(text));
+    *out = hasher_result(hasher);
+    hasher_free(hasher);
+    return ERNIE_OK;
+}
+
+/* The caller's text as an extract. It is UTF-8 by contract, so nothing is guessed
+ * about its encoding: what is not, is replaced first. */
+static int extract_given_text(struct job *job, const char *title, const char *text, size_t size,
+                              ernie_error *err)
+{
+    struct buffer clean = { 0 };
+    int status;
+
+    utf8_append_clean(&clean, text, size);
+    if (title != NULL)
+        utf8_append_clean(&job->extract.title, title, strlen(title));
+    if (clean.failed || job->extract.title.failed)
+        status = error_set(err, ERNIE_ENOMEM, "text: out of memory");
+    else
+        status = extract("text.txt", (const uint8_t *)(clean.data != NULL ? clean.data : ""),
+                         clean.size, &job->extract, err);
+    buffer_reset(&clean);
+    return status;
+}
+
+int ernie_add_text(ernie_database *database, const char *name, const char *title,
+                   const char *text, ernie_error *err)
+{
+    struct ernie_index_report report;
+    ernie_error own_error;
+    struct ingest ingest;
+    struct job *job;
+    struct hash hash;
+    size_t size;
+    int status;
+
+    err = err != NULL ? err : &own_error;
+    if (name == NULL || name[0] == '\0' || text == NULL)
+        return error_set(err, ERNIE_EINVAL, "text: no %s given", text == NULL ? "text" : "name");
+    status = ingest_init(&ingest, database, NULL, &report, err);
+    if (status != ERNIE_OK)
+        goto done;
+    job = &ingest.jobs[ingest.n_jobs++];
+    size = strlen(text);
+    status = hash_text(title, text, &hash, err);
+    if (status != ERNIE_OK)
+        goto done;
+    job->document.path = name;
+    job->document.root_id = STORE_NO_ROOT;
+    job->document.size_bytes = size;
+    job->document.checked_ns = now_ns();
+    memcpy(job->document.hash, hash.bytes, sizeof job->document.hash);
+    status = is_stored(&ingest, job, &job->same_bytes, err);
+    if (status == ERNIE_OK && !job->same_bytes)
+        status = extract_given_text(job, title, text, size, err);
+    if (status == ERNIE_OK && !job->same_bytes)
+        status = job_finish(job, &ingest, err);
+    if (status == ERNIE_OK)
+        status = flush(&ingest, err);
+    if (status == ERNIE_OK)
+        status = nearest_save(&database->nearest, database->store, 0, 1, err);
+done:
+    ingest_reset(&ingest);
+    return status;
+}
+
+int ernie_remove(ernie_database *database, const char *name, size_t *n_removed, ernie_error *err)
+{
+    struct store *store = database->store;
+    struct store_document document;
+    struct store_root *roots = NULL;
+    const struct store_root *root = NULL;
+    const char *below;
+    int64_t *ids = NULL;
+    size_t n = 0, n_roots = 0;
+    int found, status;
+
+    if (name == NULL || name[0] == '\0')
+        return error_set(err, ERNIE_EINVAL, "remove: no name given");
+    if (!database->writable)
+        return error_set(err, ERNIE_EINVAL, "%s: opened for reading only", store_path(store));
+    status = store_begin(store, err);
+    if (status != ERNIE_OK)
+        return status;
+    status = store_document_find(store, STORE_NO_ROOT, name, &document, &found, err);
+    if (status == ERNIE_OK && found) {
+        status = store_document_delete(store, document.id, err);
+        n = 1;
+        goto done;
+    }
+    if (status == ERNIE_OK)
+        status = store_roots(store, &roots, &n_roots, err);
+    if (status == ERNIE_OK)
+        root = scan_find_root(roots, n_roots, name, &below);
+    if (root != NULL)
+        status = store_document_ids(store, root->id, below, &ids, &n, err);
+    for (size_t i = 0; status == ERNIE_OK && i < n; i++)
+        status = store_document_delete(store, ids[i], err);
+    if (status == ERNIE_OK && n == 0)
+        status = error_set(err, ERNIE_ENOTFOUND, "%s: not indexed", name);
+done:
+    if (status == ERNIE_OK)
+        status = store_commit(store, err);
+    if (status != ERNIE_OK)
+        store_rollback(store);
+    else if (n_removed != NULL)
+        *n_removed = n;
+    store_roots_free(roots, n_roots);
+    memory_free(ids);
+    return status;
+}

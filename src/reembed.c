@@ -1,0 +1,146 @@
+/* Moving a collection to another model: the texts stay, the vectors are made
+ * again. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "database.h"
+#include "encode.h"
+#include "model/model.h"
+
+#define CHUNKS_PER_THREAD 32
+
+struct reembed {
+    struct store *store;
+    const struct ernie_index_options *options;
+    struct ernie_progress now;
+    ernie_encoder *encoder;
+    size_t dim, n, capacity; /* texts waiting, and room for them */
+    int64_t *ids;            /* [capacity] */
+    char **texts;            /* [capacity] */
+    size_t *sizes;           /* [capacity] */
+    float *embeddings;       /* [capacity][dim] */
+};
+
+static int flush(struct reembed *reembed, ernie_error *err)
+{
+    const struct ernie_index_options *options = reembed->options;
+    int status = encode_texts(reembed->encoder, reembed->n, (const char *const *)reembed->texts,
+                              reembed->sizes, reembed->embeddings, err);
+
+    for (size_t i = 0; i < reembed->n; i++) {
+        if (status == ERNIE_OK)
+            status = store_embedding_replace(reembed->store, reembed->ids[i],
+                                             reembed->embeddings + i * reembed->dim,
+                                             reembed->dim, err);
+        reembed->now.n_bytes_done += reembed->sizes[i];
+        memory_free(reembed->texts[i]);
+    }
+    reembed->now.n_chunks += reembed->n;
+    reembed->n = 0;
+    if (status == ERNIE_OK && options != NULL && options->progress != NULL &&
+        options->progress(options->progress_data, &reembed->now) != 0)
+        status = error_set(err, ERNIE_ECANCELED, "rebuild: stopped; nothing was changed");
+    return status;
+}
+
+static int add_text(void *data, int64_t chunk_id, const char *text, size_t size, ernie_error *err)
+{
+    struct reembed *reembed = data;
+    char *copy = memory_copy_text(text, size);
+
+    if (copy == NULL)
+        return error_set(err, ERNIE_ENOMEM, "rebuild: out of memory");
+    reembed->ids[reembed->n] = chunk_id;
+    reembed->texts[reembed->n] = copy;
+    reembed->sizes[reembed->n] = size;
+    reembed->n++;
+    return reembed->n == reembed->capacity ? flush(reembed, err) : ERNIE_OK;
+}
+
+static int reembed_init(struct reembed *reembed, struct ernie_database *database,
+                        const ernie_model *model, const struct ernie_index_options *options,
+                        ernie_error *err)
+{
+    struct store_counts counts;
+    int status;
+
+    memset(reembed, 0, sizeof *reembed);
+    reembed->store = database->store;
+    reembed->options = options;
+    reembed->dim = ernie_model_dim(model);
+    status = store_counts(database->store, &counts, err);
+    if (status == ERNIE_OK)
+        status = ernie_encoder_new(model, options != NULL ? options->n_threads : 0,
+                                   &reembed->encoder, err);
+    if (status != ERNIE_OK)
+        return status;
+    reembed->now.stage = ERNIE_STAGE_EMBED;
+    reembed->now.n_files_total = reembed->now.n_files_done = counts.n_documents;
+    reembed->now.n_bytes_total = counts.n_text_bytes;
+    reembed->capacity = CHUNKS_PER_THREAD * encoder_n_threads(reembed->encoder);
+    reembed->ids = memory_new(reembed->capacity, sizeof *reembed->ids);
+    reembed->texts = memory_new(reembed->capacity, sizeof *reembed->texts);
+    reembed->sizes = memory_new(reembed->capacity, sizeof *reembed->sizes);
+    reembed->embeddings = memory_new(reembed->capacity, reembed->dim * sizeof(float));
+    if (reembed->ids == NULL || reembed->texts == NULL || reembed->sizes == NULL ||
+        reembed->embeddings == NULL)
+        return error_set(err, ERNIE_ENOMEM, "rebuild: out of memory");
+    return ERNIE_OK;
+}
+
+static void reembed_reset(struct reembed *reembed)
+{
+    for (size_t i = 0; i < reembed->n; i++)
+        memory_free(reembed->texts[i]);
+    memory_free(reembed->ids);
+    memory_free(reembed->texts);
+    memory_free(reembed->sizes);
+    memory_free(reembed->embeddings);
+    ernie_encoder_free(reembed->encoder);
+}
+
+/* All rows and the note of the model in one transaction: readers see the old
+ * vectors until they all have changed. */
+static int replace_all(struct reembed *reembed, const ernie_model *model, ernie_error *err)
+{
+    int status = store_begin(reembed->store, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    status = store_texts(reembed->store, add_text, reembed, err);
+    if (status == ERNIE_OK)
+        status = flush(reembed, err);
+    if (status == ERNIE_OK)
+        status = database_note_model(reembed->store, model, err);
+    if (status == ERNIE_OK)
+        status = store_commit(reembed->store, err);
+    if (status != ERNIE_OK)
+        store_rollback(reembed->store);
+    return status;
+}
+
+int ernie_reembed(ernie_database *database, const ernie_model *model,
+                  const struct ernie_index_options *options, ernie_error *err)
+{
+    struct reembed reembed;
+    struct nearest nearest;
+    int status;
+
+    if (!database->writable || database->model != NULL)
+        return error_set(err, ERNIE_EINVAL, "%s: must be opened for writing and without a model",
+                         store_path(database->store));
+    status = reembed_init(&reembed, database, model, options, err);
+    if (status == ERNIE_OK)
+        status = replace_all(&reembed, model, err);
+    reembed_reset(&reembed);
+    if (status != ERNIE_OK)
+        return status;
+    nearest_reset(&database->nearest);
+    status = nearest_init(&nearest, database->store, model->fingerprint.bytes,
+                          ernie_model_dim(model), err);
+    if (status == ERNIE_OK) {
+        status = nearest_save(&nearest, database->store, 1, 0, err);
+        nearest_reset(&nearest);
+    }
+    return status;
+}

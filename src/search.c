@@ -1,0 +1,187 @@
+/* A question to its hits: embed it, take the nearest chunks, keep the best of
+ * each document, and say where they are. */
+#include <string.h>
+#include <sys/types.h>
+
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/id_set.h"
+#include "base/memory.h"
+#include "base/utf8.h"
+#include "database.h"
+#include "snippet.h"
+
+#define DEFAULT_K 10
+/* A snippet of about two lines of a terminal in Chinese, three in English. */
+#define SNIPPET_BYTES 240
+
+/* Moves the best chunk of each document (or every chunk), at most k of them, to
+ * the start of neighbours, which are in order. The number kept, or -1 when memory
+ * ran out. */
+static ssize_t keep_best(struct neighbour *neighbours, size_t n, size_t k, int all_chunks)
+{
+    struct id_set documents = { 0 };
+    size_t n_kept = 0;
+    int is_new = 1;
+
+    for (size_t i = 0; i < n && n_kept < k && is_new >= 0; i++) {
+        if (!all_chunks)
+            is_new = id_set_add(&documents, neighbours[i].document_id);
+        if (is_new > 0)
+            neighbours[n_kept++] = neighbours[i];
+    }
+    id_set_reset(&documents);
+    return is_new < 0 ? -1 : (ssize_t)n_kept;
+}
+
+/* The k best hits, or all there are. *out is released with memory_free. */
+static int find_neighbours(struct ernie_database *database, uint64_t seq, const float *query,
+                           size_t k, int all_chunks, struct neighbour **out, size_t *n,
+                           ernie_error *err)
+{
+    /* Several chunks of one document make one hit, so more are fetched than wanted
+     * until there are enough. */
+    size_t want = all_chunks || k > SIZE_MAX / 4 ? k : k * 3;
+
+    for (;;) {
+        struct neighbour *neighbours;
+        size_t n_found;
+        ssize_t n_kept;
+        int complete, status;
+
+        status = nearest_search(&database->nearest, database->store, seq, query, want,
+                                &neighbours, &n_found, &complete, err);
+        if (status != ERNIE_OK)
+            return status;
+        n_kept = keep_best(neighbours, n_found, k, all_chunks);
+        if (n_kept < 0) {
+            memory_free(neighbours);
+            return error_set(err, ERNIE_ENOMEM, "search: out of memory");
+        }
+        if ((size_t)n_kept == k || complete) {
+            *out = neighbours;
+            *n = (size_t)n_kept;
+            return ERNIE_OK;
+        }
+        memory_free(neighbours);
+        want = want > SIZE_MAX / 4 ? SIZE_MAX : want * 4;
+    }
+}
+
+/* ---- hits -------------------------------------------------------------- */
+
+/* The path to show: the root's with the document's below it, or the name its
+ * caller gave it; printable. */
+static char *hit_path(const struct store_root *roots, size_t n_roots, const struct store_hit *row)
+{
+    struct buffer path = { 0 };
+
+    for (size_t i = 0; i < n_roots; i++) {
+        if (roots[i].id != row->root_id)
+            continue;
+        utf8_append_printable(&path, roots[i].path, strlen(roots[i].path));
+        if (path.size > 0 && path.data[path.size - 1] != '/')
+            buffer_append_char(&path, '/');
+    }
+    utf8_append_printable(&path, row->path, strlen(row->path));
+    return buffer_take(&path);
+}
+
+static int fill_hit(struct ernie_hit *hit, const struct neighbour *neighbour,
+                    const struct store_hit *row, const char *query,
+                    const struct store_root *roots, size_t n_roots)
+{
+    struct buffer snippet = { 0 };
+
+    snippet_append(&snippet, row->text, row->size, query, SNIPPET_BYTES);
+    /* Rounding can put a cosine a hair outside of what a cosine may be. */
+    hit->score = neighbour->score > 1 ? 1 : neighbour->score < -1 ? -1 : neighbour->score;
+    hit->document_id = row->document_id;
+    hit->chunk_id = neighbour->chunk_id;
+    hit->line = row->line;
+    hit->snippet = buffer_take(&snippet);
+    hit->title = memory_copy_text(row->title, strlen(row->title));
+    hit->path = hit_path(roots, n_roots, row);
+    return hit->snippet != NULL && hit->title != NULL && hit->path != NULL ? 0 : -1;
+}
+
+static int hits_new(struct ernie_database *database, const char *query,
+                    const struct neighbour *neighbours, size_t n, struct ernie_hits **out,
+                    ernie_error *err)
+{
+    struct ernie_hits *hits = memory_new(1, sizeof *hits);
+    struct store_root *roots = NULL;
+    size_t n_roots = 0;
+    int status;
+
+    if (hits != NULL)
+        hits->hit = memory_new(n, sizeof *hits->hit);
+    if (hits == NULL || hits->hit == NULL) {
+        status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
+        goto done;
+    }
+    status = store_roots(database->store, &roots, &n_roots, err);
+    for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
+        struct store_hit row;
+        int found;
+
+        status = store_hit_get(database->store, neighbours[i].chunk_id, &row, &found, err);
+        if (status != ERNIE_OK || !found) /* the snapshot keeps it there */
+            continue;
+        hits->hit[hits->n].rank = hits->n + 1;
+        /* Counted first, so that what was filled is released after a failure. */
+        if (fill_hit(&hits->hit[hits->n++], &neighbours[i], &row, query, roots, n_roots) != 0)
+            status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
+    }
+    if (status == ERNIE_OK) {
+        *out = hits;
+        hits = NULL;
+    }
+done:
+    store_roots_free(roots, n_roots);
+    ernie_hits_free(hits);
+    return status;
+}
+
+static int is_blank(const char *text)
+{
+    return text[strspn(text, " \t\r\n\f\v")] == '\0';
+}
+
+int ernie_search(ernie_database *database, const char *query,
+                 const struct ernie_search_options *options, struct ernie_hits **out,
+                 ernie_error *err)
+{
+    size_t k = options == NULL || options->k == 0 ? DEFAULT_K : options->k;
+    int all_chunks = options != NULL && options->all_chunks;
+    struct neighbour *neighbours = NULL;
+    float *embedding = NULL;
+    size_t n = 0;
+    uint64_t seq;
+    int status;
+
+    if (query == NULL || is_blank(query))
+        return error_set(err, ERNIE_EINVAL, "query: empty");
+    status = store_snapshot_begin(database->store, &seq, err);
+    if (status != ERNIE_OK)
+        return status;
+    /* Asked each time: another process may have embedded everything again. */
+    status = database_check_model(database, err);
+    if (status != ERNIE_OK)
+        goto done;
+    embedding = memory_new(ernie_model_dim(database->model), sizeof *embedding);
+    if (embedding == NULL) {
+        status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
+        goto done;
+    }
+    status = database_embed(database, query, embedding, err);
+    if (status == ERNIE_OK)
+        status = find_neighbours(database, seq, embedding, k, all_chunks, &neighbours, &n, err);
+    if (status == ERNIE_OK)
+        status = hits_new(database, query, neighbours, n, out, err);
+done:
+    store_snapshot_end(database->store);
+    memory_free(neighbours);
+    memory_free(embedding);
+    return status;
+}
