@@ -36,6 +36,7 @@ int ann_search(const struct ann *ann, const float *query, size_t k, int64_t *ids
                size_t *n_found, ernie_error *err);
 
 size_t ann_count(const struct ann *ann);
+size_t ann_dim(const struct ann *ann);
 enum ann_kind ann_kind(const struct ann *ann);
 
 /* What an index file was made from. It fits a database when uuid, fingerprint
