@@ -7,6 +7,17 @@
 
 #include "base/utf8.h"
 
+/* Takes off what vsnprintf left of a character that did not fit whole. */
+static void cut_last_character(char *text, size_t size)
+{
+    size_t start = utf8_floor(text, size - 1), n;
+    int valid = 1;
+
+    utf8_decode(text + start, size - start, &n, &valid);
+    if (!valid)
+        text[start] = '\0';
+}
+
 int error_set(ernie_error *err, int code, const char *format, ...)
 {
     va_list arguments;
@@ -21,7 +32,7 @@ int error_set(ernie_error *err, int code, const char *format, ...)
     if (size < 0)
         err->message[0] = '\0';
     if (size >= (int)sizeof err->message)
-        err->message[utf8_floor(err->message, sizeof err->message - 1)] = '\0';
+        cut_last_character(err->message, sizeof err->message - 1);
     /* A message holds names from outside; one with a line break in it would
      * look like two messages. */
     for (char *c = err->message; *c != '\0'; c++)

@@ -1,0 +1,18 @@
+-- Run in a database made by `ernie index`:  sqlite3 notes.db < search.sql
+.load ./ernie
+
+-- The best hits as JSON.
+SELECT ernie_search('人工智能', 3);
+
+-- The same as rows, with whatever else SQL can say.
+SELECT rank, round(score, 3) AS score, title, snippet
+  FROM ernie_search('how do machines learn from examples')
+ WHERE path LIKE '%.md'
+ LIMIT 3;
+
+-- Each question of a table with its best document.
+WITH question(q) AS (VALUES ('出差住宿标准'), ('what if a pipe bursts'))
+SELECT q, title, round(score, 3) FROM question, ernie_search(question.q, 1);
+
+-- How near two texts are.
+SELECT round(ernie_similarity('人工智能的发展', '深度学习推动AI进步'), 2);
