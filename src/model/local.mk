@@ -3,7 +3,8 @@ libmodel_la_SOURCES = \
 	src/model/config.h \
 	src/model/encoder.h \
 	src/model/model.h \
-	src/model/tokenizer.h \
-	src/model/vocab.h
+	src/model/normalize.c src/model/normalize.h \
+	src/model/tokenizer.c src/model/tokenizer.h \
+	src/model/vocab.c src/model/vocab.h
 libmodel_la_CPPFLAGS = $(AM_CPPFLAGS) $(UTF8PROC_CFLAGS)
 libmodel_la_LIBADD = $(UTF8PROC_LIBS)

@@ -1,7 +1,8 @@
 /* Text to token ids, as BERT does it and id for id as Hugging Face's tokenizers:
- * clean and normalise the text, split it at spaces, punctuation and CJK
- * characters, then cut each word into the longest pieces the vocabulary has
- * (WordPiece: Schuster & Nakajima 2012; Devlin et al. 2019). */
+ * take out the model's special tokens, clean and normalise the rest, split it at
+ * spaces, punctuation and CJK characters, then cut each word into the longest
+ * pieces the vocabulary has (WordPiece: Schuster & Nakajima 2012; Devlin et al.
+ * 2019). A text is read once, from left to right. */
 #ifndef ERNIE_MODEL_TOKENIZER_H
 #define ERNIE_MODEL_TOKENIZER_H
 
@@ -15,7 +16,8 @@
 struct tokenizer;         /* unchanging: threads share it */
 struct tokenizer_scratch; /* the working memory of one thread */
 
-/* Borrows vocab. Returns ERNIE_EFORMAT when a special token is missing from it. */
+/* Borrows vocab. Returns ERNIE_EFORMAT when it lacks the word for unknown words,
+ * [CLS] or [SEP]. */
 int tokenizer_new(const struct vocab *vocab, const struct model_config *config,
                   struct tokenizer **out, ernie_error *err);
 void tokenizer_free(struct tokenizer *tokenizer);
@@ -25,8 +27,9 @@ void tokenizer_scratch_free(struct tokenizer_scratch *scratch);
 
 /* The ids of text [size] without [CLS] and [SEP], at most max_ids of them: reading
  * stops there, so a long text costs no more than what is kept. Returns their
- * number. Never allocates and never fails: bytes that are not UTF-8 read as
- * U+FFFD. */
+ * number. ids may be NULL to count only. Never allocates and never fails: bytes
+ * that are not UTF-8 read as U+FFFD. A special token written in the text
+ * ("[MASK]") is that token, as in Hugging Face's. */
 size_t tokenizer_ids(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
                      const char *text, size_t size, int32_t *ids, size_t max_ids);
 

@@ -1,0 +1,40 @@
+/* What BERT makes of one character before words are cut into pieces: control
+ * characters go, every space is a space, accents are taken off (NFD without its
+ * nonspacing marks), capitals become small, and punctuation and Chinese
+ * characters stand alone. The meaning is that of Hugging Face's tokenizers 0.23,
+ * code point for code point. */
+#ifndef ERNIE_MODEL_NORMALIZE_H
+#define ERNIE_MODEL_NORMALIZE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct normalization {
+    int lower_case;
+    int strip_accents;
+    int chinese_words; /* every Chinese character is a word */
+};
+
+enum character_kind {
+    CHARACTER_PART,   /* joins its neighbours in a word */
+    CHARACTER_ALONE,  /* a word by itself */
+    CHARACTER_SPACE,  /* between words; its code point means nothing */
+    CHARACTER_BARRIER /* nothing, but marks do not change places across it */
+};
+
+struct character {
+    uint32_t code_point;
+    uint8_t kind;
+    /* Of a CHARACTER_PART that canonical ordering moves: it goes before those
+     * directly in front of it that have a higher class. 0: stays where it is. */
+    uint8_t combining_class;
+};
+
+#define NORMALIZE_MAX 8
+
+/* What becomes of the character, in order, and how many they are: 0 when it is
+ * left out. Code points up to U+10FFFF, surrogates excepted. */
+size_t normalize_character(const struct normalization *rules, uint32_t code_point,
+                           struct character out[NORMALIZE_MAX]);
+
+#endif
