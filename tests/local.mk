@@ -10,4 +10,30 @@ check_PROGRAMS += check_base
 check_base_SOURCES = tests/check_base.c
 check_base_CPPFLAGS = $(TEST_CPPFLAGS)
 check_base_LDADD = libbase.la $(CHECK_LIBS)
+
+check_PROGRAMS += check_vocab check_tokenizer
+
+check_vocab_SOURCES = tests/check_vocab.c
+check_vocab_CPPFLAGS = $(TEST_CPPFLAGS)
+check_vocab_LDADD = libmodel.la libbase.la $(CHECK_LIBS)
+
+check_tokenizer_SOURCES = tests/check_tokenizer.c
+check_tokenizer_CPPFLAGS = $(TEST_CPPFLAGS)
+check_tokenizer_LDADD = libmodel.la libbase.la $(CHECK_LIBS)
 endif
+
+# Ours in compare_tokenizer.py; built on request.
+EXTRA_PROGRAMS += tokenize_lines
+tokenize_lines_SOURCES = tests/tokenize_lines.c
+tokenize_lines_LDADD = libmodel.la libbase.la
+EXTRA_DIST += \
+	tests/compare_tokenizer.py tests/data/make_tokenizer_reference.py \
+	tests/data/tokenizer/README.md \
+	tests/data/tokenizer/blocks.txt \
+	tests/data/tokenizer/ingredients.txt \
+	tests/data/tokenizer/sweep.txt \
+	tests/data/tokenizer/tricky.txt \
+	tests/data/tokenizer/truncation.txt \
+	tests/data/tokenizer/vocab_odd.txt \
+	tests/data/tokenizer/vocab_odd_ids.txt \
+	tests/data/tokenizer/vocab_small.txt
