@@ -26,6 +26,9 @@ struct vocab {
     uint32_t *size;    /* [n_words] */
     struct slot *slot; /* [mask + 1], at most half of it full */
     size_t mask;
+    /* The hash of nothing, and of "##". Drawn anew for each vocabulary, so that no
+     * file can aim its words at one slot. */
+    uint64_t begin[2];
     /* [2][N_BEGINNINGS] how long the words with these first two bytes can be; the
      * second half is for words that continue, without their "##" */
     uint16_t *longest;
@@ -36,13 +39,6 @@ struct vocab {
 static uint64_t hash_add(uint64_t hash, unsigned char byte)
 {
     return (hash ^ byte) * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-static uint64_t hash_begin(int continued)
-{
-    uint64_t hash = UINT64_C(0x243f6a8885a308d3);
-
-    return continued ? hash_add(hash_add(hash, '#'), '#') : hash;
 }
 
 /* A product's high bits depend on all of its factor's, the low ones do not. */
@@ -89,7 +85,7 @@ static void enter(struct vocab *vocab, int32_t id)
 {
     const char *word = (const char *)vocab->file.data + vocab->start[id];
     size_t size = vocab->size[id];
-    uint64_t hash = hash_begin(0);
+    uint64_t hash = vocab->begin[0];
     int32_t earlier;
     size_t i;
 
@@ -184,6 +180,10 @@ static int build(struct vocab *vocab, const char *path, ernie_error *err)
     if (vocab->start == NULL || vocab->size == NULL || vocab->slot == NULL ||
         vocab->longest == NULL)
         return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
+    status = random_bytes(&vocab->begin[0], sizeof vocab->begin[0], err);
+    if (status != ERNIE_OK)
+        return status;
+    vocab->begin[1] = hash_add(hash_add(vocab->begin[0], '#'), '#');
     for (size_t i = 0; i < n_slots; i++)
         vocab->slot[i].id = -1;
     status = split_lines(vocab, path, err);
@@ -237,7 +237,7 @@ size_t vocab_size(const struct vocab *vocab)
 
 int32_t vocab_find(const struct vocab *vocab, const char *word, size_t size, int continued)
 {
-    uint64_t hash = hash_begin(continued);
+    uint64_t hash = vocab->begin[continued != 0];
 
     if (size > MAX_WORD_BYTES)
         return -1;
@@ -258,7 +258,7 @@ int32_t vocab_find_longest(const struct vocab *vocab, const char *text, size_t s
         longest = *longest_with(vocab, text, continued);
     if (longest > size)
         longest = size;
-    hash[0] = hash_begin(continued);
+    hash[0] = vocab->begin[continued != 0];
     for (size_t i = 0; i < longest; i++)
         hash[i + 1] = hash_add(hash[i], (unsigned char)text[i]);
     for (size_t n = longest; n > 0; n--) {
