@@ -26,6 +26,16 @@ endif
 EXTRA_PROGRAMS += tokenize_lines
 tokenize_lines_SOURCES = tests/tokenize_lines.c
 tokenize_lines_LDADD = libmodel.la libbase.la
+
+# For libFuzzer; built on request, with clang (see the head of each).
+EXTRA_PROGRAMS += fuzz_tokenizer fuzz_vocab
+fuzz_tokenizer_SOURCES = tests/fuzz_tokenizer.c
+fuzz_tokenizer_LDADD = libmodel.la libbase.la
+fuzz_tokenizer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_vocab_SOURCES = tests/fuzz_vocab.c
+fuzz_vocab_LDADD = libmodel.la libbase.la
+fuzz_vocab_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
 EXTRA_DIST += \
 	tests/compare_tokenizer.py tests/data/make_tokenizer_reference.py \
 	tests/data/tokenizer/README.md \
