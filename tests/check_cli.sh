@@ -1,0 +1,166 @@
+#!/bin/sh
+# The command line: what it prints where, and how it exits.
+. "${srcdir:-.}/tests/cli.sh"
+cd "$work" || exit 99
+
+# ---- help and mistakes
+check 'version' run 0 "$ernie" --version
+check 'version is one line' grep -qx 'ernie [0-9.]*' out
+check 'help' run 0 "$ernie" --help
+check 'help fits 80 columns' awk 'length > 80 { exit 1 }' out
+for command in index search remove status verify rebuild embed similarity tokenize; do
+	check "help lists $command" grep -q "^  $command " out
+done
+for command in index search embed tokenize; do
+	check "$command --help" run 0 "$ernie" $command --help
+	check "$command --help fits 80 columns" awk 'length > 80 { exit 1 }' out
+	run 0 "$ernie" --help
+done
+check 'no command' run 2 "$ernie"
+check 'unknown command' run 2 "$ernie" frobnicate
+check 'unknown command says so' one_line_error 'frobnicate: no such command'
+check 'unknown option' run 2 "$ernie" search --frob x
+check 'unknown option says so' one_line_error -- '--frob: no such option'
+check 'k is a number' run 2 "$ernie" search -k none x
+check 'k is a number, said' one_line_error 'not a number of 1 or more'
+check 'format is a known one' run 2 "$ernie" search --format xml x
+check 'format is a known one, said' one_line_error 'not one of: text json jsonl'
+check 'index needs a path' run 2 "$ernie" index
+check 'search needs a query' run 2 "$ernie" search
+check 'search before index' run 2 "$ernie" search x
+check 'search before index says how' one_line_error 'ernie index PATH'
+check 'search made no file' test ! -e data
+
+# ---- index
+check 'index' run 0 "$ernie" index "$documents"
+check 'index prints no result' test ! -s out
+check 'index reports' grep -q '^14 added; [0-9]* passages embedded in' err
+check 'own database is under XDG_DATA_HOME' test -s data/ernie/ernie.db
+check 'index again' run 0 "$ernie" index "$documents"
+check 'index again embeds nothing' grep -q '^0 added, 14 unchanged; 0 passages' err
+check 'index of a missing folder' run 2 "$ernie" index "$work/none"
+check 'index of a missing folder says so' one_line_error 'none: No such file or directory'
+check 'index into no folder' run 2 "$ernie" index --db none/x.db "$documents"
+check 'index into no folder says so' one_line_error none/x.db
+check 'index --exclude' run 0 "$ernie" index --db e.db --exclude '*.md' --exclude web "$documents"
+check 'index --exclude leaves out' grep -q '^4 added' err
+
+# ---- search
+check 'search' run 0 "$ernie" search -k 3 人工智能
+check 'search finds' grep -q '^ 1  0\.[0-9]* .*人工智能简史.md:[0-9]*  人工智能简史$' out
+check 'search prints no more than asked' test "$(grep -c '^ [0-9]' out)" = 3
+check 'search crosses languages' run 0 "$ernie" search how to make tea -k 1
+check 'search crosses languages, found' grep -q 泡茶.md out
+check 'GB18030 is read' run 0 "$ernie" search -k 1 血压高的人怎么吃
+check 'GB18030 is read, found' grep -q '饮食.html.*高血压患者的饮食建议' out
+check 'Big5 is read' run 0 "$ernie" search -k 1 台风来之前做什么准备
+check 'Big5 is read, found' grep -q '颱風.txt' out
+check 'script and style are not text' run 0 "$ernie" search -k 1 --format json write-ahead log
+check 'script and style are not text, seen' sh -c '! grep -q "console.log\|max-width" out'
+check 'json is an array with all fields' sh -c '
+	sqlite3 :memory: "SELECT count(*) FROM json_each(readfile('"'out'"')) WHERE
+	json_type(value, '"'$.rank'"') = '"'integer'"' AND json_type(value, '"'$.score'"') = '"'real'"' AND
+	json_type(value, '"'$.path'"') = '"'text'"' AND json_type(value, '"'$.title'"') = '"'text'"' AND
+	json_type(value, '"'$.line'"') = '"'integer'"' AND json_type(value, '"'$.snippet'"') = '"'text'"' AND
+	json_type(value, '"'$.document_id'"') = '"'integer'"' AND
+	json_type(value, '"'$.chunk_id'"') = '"'integer'"'" | grep -qx 1'
+check '--json is --format json' run 0 "$ernie" search -k 1 --json write-ahead log
+check 'jsonl is a line a hit' run 0 "$ernie" search -k 4 --format jsonl 茶
+check 'jsonl is a line a hit, counted' test "$(wc -l <out)" = 4
+check 'empty query' run 2 "$ernie" search ''
+check 'empty query says so' one_line_error 'query: empty'
+check 'query of 1 MB' sh -c 'head -c 1000000 /dev/zero | tr "\0" "a" >long &&
+	"$0" search --queries long -k 1 >out 2>err' "$ernie"
+printf '人工智能\n\nhow to bake bread\n' >queries
+check 'queries' run 0 "$ernie" search --queries queries -k 2 --format jsonl
+check 'a line an answer' test "$(wc -l <out)" = 3
+check 'an empty line has no hits' sh -c 'sed -n 2p out | grep -qx "{\"query\":\"\",\"hits\":\[\]}"'
+check 'the third is answered' sh -c 'sed -n 3p out | grep -q sourdough.md'
+check 'queries from standard input' sh -c '"$0" search --queries - -k 1 <queries >out' "$ernie"
+check 'both kinds of query' run 2 "$ernie" search --queries queries x
+check 'missing queries' run 2 "$ernie" search --queries none
+mkdir empty
+check 'index nothing' run 0 "$ernie" index --db empty.db empty
+check 'nothing found' run 1 "$ernie" search --db empty.db x
+check 'nothing found prints nothing' test ! -s out
+check 'nothing found in json' run 1 "$ernie" search --db empty.db --format json x
+check 'nothing found in json is []' grep -qx '\[\]' out
+
+# ---- the other commands
+check 'embed' run 0 "$ernie" embed --format json 茶 tea
+check 'embed gives two vectors of 384' sh -c 'sqlite3 :memory: "SELECT group_concat(json_array_length(value)) FROM json_each(readfile('"'out'"'))" | grep -qx 384,384'
+printf '茶\ntea\n\n' >texts
+check 'embed --input jsonl' run 0 "$ernie" embed --input texts --format jsonl
+check 'embed: a line a line' test "$(wc -l <out)" = 3
+check 'embed f32' run 0 "$ernie" embed --input texts --format f32
+check 'embed f32 has 4 bytes a number' test "$(wc -c <out)" = $((3 * 384 * 4))
+check 'embed of nothing' sh -c '"$0" embed </dev/null | grep -qx "\[\]"' "$ernie"
+check 'embed says what it cuts' sh -c 'yes 中文 | head -2000 | tr -d "\n" | "$0" embed >/dev/null 2>err &&
+	grep -q "1 text is longer than the model.s 512 tokens" err' "$ernie"
+check 'similarity' run 0 "$ernie" similarity 人工智能的发展 深度学习推动AI进步
+check 'similarity is as the model says' grep -qx '0\.5[0-9]*\|0\.6[0-9]*' out
+check 'similarity needs two' run 2 "$ernie" similarity a
+check 'tokenize' run 0 "$ernie" tokenize '人工智能 AI'
+check 'tokenize begins and ends' sh -c 'head -1 out | grep -q "CLS" && tail -1 out | grep -q "SEP"'
+check 'tokenize json' run 0 "$ernie" tokenize --json --pair b a
+check 'tokenize json has types' grep -q '"token_type_ids":\[0,0,0,1,1\]' out
+check 'status' run 0 "$ernie" status
+check 'status counts' grep -qx 'documents  14' out
+check 'status json' run 0 "$ernie" status --format json
+check 'status json counts' grep -q '"documents":14,' out
+check 'verify' run 0 "$ernie" verify
+check 'rebuild' run 0 "$ernie" rebuild
+check 'verify after rebuild' run 0 "$ernie" verify
+check 'remove' run 0 "$ernie" remove "$documents/notes"
+check 'removed' grep -q '^4 documents removed' err
+check 'remove what is not there' run 1 "$ernie" remove "$documents/notes"
+check 'index brings them back' run 0 "$ernie" index "$documents"
+check 'four are back' grep -q '^4 added, 10 unchanged' err
+
+# ---- faults
+check 'missing model' run 2 "$ernie" search --model none x
+check 'missing model says so' one_line_error 'none'
+check 'model of ERNIE_MODEL' run 2 env ERNIE_MODEL=none "$ernie" search x
+mkdir broken && echo '{"model_type": "ernie", "hidden_size": 0}' >broken/config.json
+check 'broken model' run 2 "$ernie" similarity --model broken a b
+check 'broken model names file and field' one_line_error 'broken/config.json: hidden_size'
+echo text >text.db
+check 'not a database' run 2 "$ernie" search --db text.db x
+check 'not a database, said' one_line_error 'text.db'
+check 'index into what is not a database' run 2 "$ernie" index --db text.db "$documents"
+check 'it is left alone' grep -qx text text.db
+check 'full standard output' sh -c '"$0" search 茶 >/dev/full 2>err; test $? = 2 && grep -q "standard output" err' "$ernie"
+check 'a folder for a database' run 2 "$ernie" search --db empty x
+check 'no home' run 2 env -u XDG_DATA_HOME -u HOME "$ernie" search x
+check 'no home, said' one_line_error 'give --db FILE'
+
+# A limit on file sizes stands for a full disk: what was reported stays.
+mkdir many
+for i in $(seq 400); do echo "Note $i is about the number $i and nothing else." >many/$i.txt; done
+check 'file too large' sh -c '(ulimit -f 600; trap "" XFSZ; "$0" index --db full.db many) >out 2>err; test $? = 2' "$ernie"
+check 'file too large, one line' test "$(wc -l <err)" = 1
+check 'sound afterwards' run 0 "$ernie" verify --db full.db
+check 'goes on when there is room' run 0 "$ernie" index --db full.db many
+check 'all are there' sh -c '"$0" status --db full.db | grep -qx "documents  400"' "$ernie"
+
+# ^C in the middle.
+for i in $(seq 401 3000); do echo "Note $i is about the number $i and nothing else." >many/$i.txt; done
+"$ernie" index --db int.db many >out 2>err &
+pid=$!
+while [ ! -s int.db-wal ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
+sleep 0.3
+kill -INT $pid
+wait $pid
+status=$?
+check '^C exits with 2' test $status = 2
+check '^C says how to go on' grep -q 'index: stopped; what was indexed stays' err
+check '^C leaves a sound database' run 0 "$ernie" verify --db int.db
+check 'index goes on' run 0 "$ernie" index --db int.db many
+check 'all are there after ^C' sh -c '"$0" status --db int.db | grep -qx "documents  3000"' "$ernie"
+
+# Nothing is ever sent or looked up: no socket is made.
+if command -v strace >/dev/null && strace -e trace=none true 2>/dev/null; then
+	strace -f -o trace -e trace=network "$ernie" search 茶 >/dev/null 2>&1
+	check 'no network' sh -c '! grep -qE "socket\(AF_INET|connect\(" trace'
+fi
+finish

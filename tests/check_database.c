@@ -1,0 +1,807 @@
+/* src/*.c: files in, hits out, through ernie.h and the default model. */
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ernie.h"
+
+static ernie_model *model;
+static char folder[64];
+static ernie_error err;
+
+static void open_default_model(void)
+{
+    ck_assert_msg(ernie_model_open(NULL, &model, &err) == ERNIE_OK, "%s", err.message);
+}
+
+static void close_model(void)
+{
+    ernie_model_close(model);
+}
+
+static void run(const char *format, ...)
+{
+    char command[1024];
+    va_list values;
+
+    va_start(values, format);
+    vsnprintf(command, sizeof command, format, values);
+    va_end(values);
+    ck_assert_msg(system(command) == 0, "%s", command);
+}
+
+static void make_folder(void)
+{
+    strcpy(folder, "/tmp/check_database.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    run("mkdir %s/docs", folder);
+}
+
+static void remove_folder(void)
+{
+    run("chmod -R u+w %s && rm -rf %s", folder, folder);
+}
+
+/* A path in the test's folder; four at a time. */
+static const char *in(const char *name)
+{
+    static char paths[4][256];
+    static unsigned turn;
+    char *path = paths[turn++ % 4];
+
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+static void write_file(const char *name, const char *text)
+{
+    FILE *file = fopen(in(name), "w");
+
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static ernie_database *open_database(const char *name, unsigned mode)
+{
+    ernie_database *database = NULL;
+
+    ck_assert_msg(ernie_open(in(name), mode, model, &database, &err) == ERNIE_OK, "%s",
+                  err.message);
+    return database;
+}
+
+static struct ernie_index_report index_folder(ernie_database *database, const char *name)
+{
+    const char *paths[] = { in(name) };
+    struct ernie_index_report report;
+
+    ck_assert_msg(ernie_index(database, 1, paths, NULL, &report, &err) == ERNIE_OK, "%s",
+                  err.message);
+    return report;
+}
+
+/* The file name of the best hit, or "" when there is none. */
+static const char *best(ernie_database *database, const char *query)
+{
+    static char name[256];
+    struct ernie_hits *hits;
+
+    ck_assert_msg(ernie_search(database, query, NULL, &hits, &err) == ERNIE_OK, "%s",
+                  err.message);
+    name[0] = '\0';
+    if (hits->n > 0) {
+        const char *slash = strrchr(hits->hit[0].path, '/');
+
+        snprintf(name, sizeof name, "%s", slash != NULL ? slash + 1 : hits->hit[0].path);
+    }
+    ernie_hits_free(hits);
+    return name;
+}
+
+static void write_three(void)
+{
+    write_file("docs/tea.md", "# 泡茶\n\n绿茶怕烫，水温八十度左右最好。\n");
+    write_file("docs/bread.txt", "Knead the dough, let it rise, then bake it in a hot oven.\n");
+    write_file("docs/ai.txt", "深度学习让计算机从大量数据中学会识别图像和语音。\n");
+}
+
+/* ---- indexing ---- */
+
+START_TEST(test_index_then_search_finds_by_meaning_across_languages)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_index_report report;
+
+    write_three();
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_added, 3);
+    ck_assert_uint_eq(report.n_chunks, 3);
+    ck_assert_str_eq(best(database, "人工智能"), "ai.txt");
+    ck_assert_str_eq(best(database, "artificial intelligence"), "ai.txt");
+    ck_assert_str_eq(best(database, "怎样烤面包"), "bread.txt");
+    ck_assert_str_eq(best(database, "what temperature for green tea"), "tea.md");
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_hits_say_where_they_are)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_hits *hits;
+    char expected[300];
+
+    write_three();
+    index_folder(database, "docs");
+    ck_assert_int_eq(ernie_search(database, "泡绿茶的水温", NULL, &hits, &err), ERNIE_OK);
+    ck_assert_uint_eq(hits->n, 3);
+    snprintf(expected, sizeof expected, "%s/docs/tea.md", folder);
+    ck_assert_str_eq(hits->hit[0].path, expected);
+    ck_assert_str_eq(hits->hit[0].title, "泡茶");
+    ck_assert_uint_eq(hits->hit[0].rank, 1);
+    ck_assert_uint_ge(hits->hit[0].line, 1);
+    ck_assert_ptr_nonnull(strstr(hits->hit[0].snippet, "八十度"));
+    for (size_t i = 0; i < hits->n; i++) {
+        ck_assert(hits->hit[i].score <= 1 && hits->hit[i].score >= -1);
+        ck_assert(i == 0 || hits->hit[i].score <= hits->hit[i - 1].score);
+    }
+    ernie_hits_free(hits);
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_second_index_embeds_nothing)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_index_report report;
+
+    write_three();
+    index_folder(database, "docs");
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_chunks, 0);
+    ck_assert_uint_eq(report.n_unchanged, 3);
+    run("touch -d '2001-01-01' %s", in("docs/ai.txt")); /* new time, same bytes */
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_chunks, 0);
+    ck_assert_uint_eq(report.n_unchanged, 3);
+    ernie_close(database);
+}
+END_TEST
+
+/* Two writes within one tick of the clock: the second must not be missed although
+ * size and time are the same. */
+START_TEST(test_a_change_that_keeps_size_and_time_is_seen)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_index_report report;
+    struct timespec times[2];
+    struct stat st;
+
+    write_file("docs/a.txt", "cats and dogs");
+    ck_assert_int_eq(stat(in("docs/a.txt"), &st), 0);
+    index_folder(database, "docs");
+    write_file("docs/a.txt", "rain and snow");
+    times[0] = st.st_atim;
+    times[1] = st.st_mtim;
+    ck_assert_int_eq(utimensat(AT_FDCWD, in("docs/a.txt"), times, 0), 0);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_changed, 1);
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_changed_and_deleted_files_are_followed)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_index_report report;
+
+    write_three();
+    index_folder(database, "docs");
+    write_file("docs/tea.md", "# Coffee\n\nGrind the beans just before you brew them.\n");
+    unlink(in("docs/bread.txt"));
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_changed, 1);
+    ck_assert_uint_eq(report.n_removed, 1);
+    ck_assert_uint_eq(report.n_unchanged, 1);
+    ck_assert_str_eq(best(database, "咖啡豆"), "tea.md");
+    ck_assert_str_ne(best(database, "how to bake bread"), "bread.txt");
+    ck_assert_int_eq(ernie_verify(database, NULL, NULL, &err), ERNIE_OK);
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_one_file_of_a_folder_can_be_indexed_alone)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    const char *paths[] = { in("docs/ai.txt") };
+    struct ernie_index_report report;
+
+    write_three();
+    ck_assert_int_eq(ernie_index(database, 1, paths, NULL, &report, &err), ERNIE_OK);
+    ck_assert_uint_eq(report.n_added, 1);
+    /* The folder afterwards adds the others and keeps this one. */
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_added, 2);
+    ck_assert_uint_eq(report.n_unchanged, 1);
+    /* And the file again does not remove the others. */
+    ck_assert_int_eq(ernie_index(database, 1, paths, NULL, &report, &err), ERNIE_OK);
+    ck_assert_uint_eq(report.n_removed, 0);
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_an_outer_folder_takes_the_inner_one_over)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_index_report report;
+    struct ernie_status now;
+
+    run("mkdir %s/docs/inner", folder);
+    write_three();
+    write_file("docs/inner/x.txt", "月亮绕着地球转。");
+    index_folder(database, "docs/inner");
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_added, 3);
+    ck_assert_uint_eq(report.n_unchanged, 1);
+    ck_assert_int_eq(ernie_status(database, &now, &err), ERNIE_OK);
+    ck_assert_uint_eq(now.n_documents, 4);
+    ck_assert_uint_eq(now.n_roots, 1);
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_folder_and_database_move_together)
+{
+    ernie_database *database;
+    struct ernie_index_report report;
+    struct ernie_hits *hits;
+    char moved[128];
+
+    run("mkdir %s/here", folder);
+    run("mv %s/docs %s/here/docs", folder, folder);
+    write_file("here/docs/ai.txt", "神经网络从例子中学习。");
+    database = open_database("here/ernie.db", ERNIE_CREATE);
+    index_folder(database, "here/docs");
+    ernie_close(database);
+    run("mv %s/here %s/there", folder, folder);
+    database = open_database("there/ernie.db", ERNIE_CREATE);
+    ck_assert_int_eq(ernie_search(database, "机器学习", NULL, &hits, &err), ERNIE_OK);
+    snprintf(moved, sizeof moved, "%s/there/docs/ai.txt", folder);
+    ck_assert_str_eq(hits->hit[0].path, moved);
+    ernie_hits_free(hits);
+    report = index_folder(database, "there/docs");
+    ck_assert_uint_eq(report.n_chunks, 0);
+    ck_assert_uint_eq(report.n_unchanged, 1);
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_odd_files_do_not_stop_the_rest)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_index_report report;
+    char name[64];
+
+    write_three();
+    ck_assert_int_eq(mkfifo(in("docs/fifo.txt"), 0600), 0);
+    ck_assert_int_eq(symlink("/etc", in("docs/link")), 0);
+    ck_assert_int_eq(symlink("ai.txt", in("docs/loop.txt")), 0);
+    write_file("docs/empty.txt", "");
+    run("head -c 5000 /dev/urandom > %s/docs/noise", folder);
+    run("truncate -s 1T %s/docs/huge.txt", folder);
+    snprintf(name, sizeof name, "docs/bad\xff\nname.txt");
+    write_file(name, "海水是咸的。");
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_added, 5); /* three, the empty one, the odd name */
+    ck_assert_uint_eq(report.n_failed, 1);
+    ck_assert_str_eq(best(database, "大海的味道"), "bad\\xff\\x0aname.txt");
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_chunks, 0);
+    ck_assert_uint_eq(report.n_failed, 0); /* remembered until it changes */
+    ck_assert_uint_eq(report.n_removed, 0);
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_excluded_and_hidden_files_stay_out)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    const char *const excludes[] = { "*.md", "/sub/" };
+    struct ernie_index_options options = { .n_excludes = 2, .excludes = excludes };
+    const char *paths[] = { in("docs") };
+    struct ernie_index_report report;
+
+    write_three();
+    run("mkdir %s/docs/sub", folder);
+    write_file("docs/sub/x.txt", "x y z");
+    write_file("docs/.hidden.txt", "x y z");
+    ck_assert_int_eq(ernie_index(database, 1, paths, &options, &report, &err), ERNIE_OK);
+    ck_assert_uint_eq(report.n_added, 2);
+    options.n_excludes = 0;
+    options.hidden = 1;
+    ck_assert_int_eq(ernie_index(database, 1, paths, &options, &report, &err), ERNIE_OK);
+    ck_assert_uint_eq(report.n_added, 3);
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_a_misspelt_path_changes_nothing)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    const char *paths[] = { in("docs"), in("dosc") };
+    struct ernie_status now;
+
+    write_three();
+    ck_assert_int_eq(ernie_index(database, 2, paths, NULL, NULL, &err), ERNIE_ENOTFOUND);
+    ck_assert_ptr_nonnull(strstr(err.message, "dosc"));
+    ck_assert_int_eq(ernie_status(database, &now, &err), ERNIE_OK);
+    ck_assert_uint_eq(now.n_documents, 0);
+    ck_assert_uint_eq(now.n_roots, 0);
+    ernie_close(database);
+}
+END_TEST
+
+static int stop_after_ten(void *data, const struct ernie_progress *progress)
+{
+    size_t *n_done = data;
+
+    *n_done = progress->n_files_done;
+    return progress->n_files_done >= 10;
+}
+
+START_TEST(test_stopping_keeps_what_was_reported_done)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    size_t n_done = 0;
+    struct ernie_index_options options = { .progress = stop_after_ten,
+                                           .progress_data = &n_done };
+    const char *paths[] = { in("docs") };
+    struct ernie_index_report report;
+    struct ernie_status now;
+
+    for (int i = 0; i < 30; i++) {
+        char name[32], text[64];
+
+        snprintf(name, sizeof name, "docs/%02d.txt", i);
+        snprintf(text, sizeof text, "This is note number %d about the weather.", i);
+        write_file(name, text);
+    }
+    ck_assert_int_eq(ernie_index(database, 1, paths, &options, &report, &err), ERNIE_ECANCELED);
+    ck_assert_uint_ge(n_done, 10);
+    ernie_close(database);
+    database = open_database("a.db", ERNIE_CREATE);
+    ck_assert_int_eq(ernie_status(database, &now, &err), ERNIE_OK);
+    ck_assert_uint_eq(now.n_documents, n_done);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_added, 30 - n_done);
+    ck_assert_uint_eq(report.n_unchanged + report.n_changed, n_done);
+    ernie_close(database);
+}
+END_TEST
+
+/* A child is killed at moments spread over its run; whatever it reported is there
+ * afterwards and the database is sound. */
+static int report_done(void *data, const struct ernie_progress *progress)
+{
+    int pipe_end = *(int *)data;
+
+    if (progress->path != NULL && progress->stage == ERNIE_STAGE_EMBED)
+        ck_assert_int_eq(write(pipe_end, "x", 1), 1);
+    return 0;
+}
+
+static void index_in_child(int pipe_end)
+{
+    struct ernie_index_options options = { .n_threads = 1, .progress = report_done,
+                                           .progress_data = &pipe_end };
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    const char *paths[] = { in("docs") };
+
+    ernie_index(database, 1, paths, &options, NULL, &err);
+    _exit(0);
+}
+
+START_TEST(test_kill_loses_nothing_reported)
+{
+    for (int i = 0; i < 200; i++) {
+        char name[32], text[64];
+
+        snprintf(name, sizeof name, "docs/%03d.txt", i);
+        snprintf(text, sizeof text, "Note %d says that %d is a number.", i, i * 7);
+        write_file(name, text);
+    }
+    for (int round = 0; round < 6; round++) {
+        struct ernie_status now;
+        ernie_database *database;
+        char bytes[256];
+        size_t n_reported = 0;
+        ssize_t n;
+        int ends[2];
+        pid_t child;
+
+        run("rm -f %s/a.db*", folder);
+        ck_assert_int_eq(pipe(ends), 0);
+        child = fork();
+        if (child == 0)
+            index_in_child(ends[1]);
+        close(ends[1]);
+        /* Wait for the first reports, then a little longer each round. */
+        while (n_reported < (size_t)(1 + round * 20) && (n = read(ends[0], bytes, 1)) > 0)
+            n_reported += (size_t)n;
+        kill(child, SIGKILL);
+        while ((n = read(ends[0], bytes, sizeof bytes)) > 0)
+            n_reported += (size_t)n;
+        close(ends[0]);
+        waitpid(child, NULL, 0);
+        database = open_database("a.db", ERNIE_WRITE);
+        ck_assert_int_eq(ernie_status(database, &now, &err), ERNIE_OK);
+        ck_assert_uint_ge(now.n_documents, n_reported);
+        ck_assert_int_eq(ernie_verify(database, NULL, NULL, &err), ERNIE_OK);
+        ernie_close(database);
+    }
+}
+END_TEST
+
+/* ---- texts of the caller's ---- */
+
+START_TEST(test_add_text_replaces_and_removes_by_name)
+{
+    ernie_database *database = NULL;
+    struct ernie_hits *hits;
+    size_t n_removed;
+
+    ck_assert_int_eq(ernie_open(":memory:", ERNIE_CREATE, model, &database, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_add_text(database, "n1", "Tea", "绿茶用八十度的水。", &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_add_text(database, "n2", NULL, "The cat sleeps.", &err), ERNIE_OK);
+    ck_assert_str_eq(best(database, "how hot should the water be"), "n1");
+    ck_assert_int_eq(ernie_add_text(database, "n1", "Moon", "月亮围绕地球转。", &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_search(database, "地球的卫星", NULL, &hits, &err), ERNIE_OK);
+    ck_assert_uint_eq(hits->n, 2);
+    ck_assert_str_eq(hits->hit[0].path, "n1");
+    ck_assert_str_eq(hits->hit[0].title, "Moon");
+    ernie_hits_free(hits);
+    ck_assert_int_eq(ernie_remove(database, "n1", &n_removed, &err), ERNIE_OK);
+    ck_assert_uint_eq(n_removed, 1);
+    ck_assert_str_eq(best(database, "地球的卫星"), "n2");
+    ck_assert_int_eq(ernie_remove(database, "n1", &n_removed, &err), ERNIE_ENOTFOUND);
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_one_long_document_makes_one_hit_and_many_chunks)
+{
+    ernie_database *database = NULL;
+    struct ernie_search_options options = { .k = 50, .all_chunks = 1 };
+    struct ernie_hits *hits;
+    char *text = calloc(1, 200000);
+
+    for (int i = 0; i < 1500; i++)
+        sprintf(text + strlen(text), "第%d天下雨，我在家里读书。", i);
+    ck_assert_int_eq(ernie_open(":memory:", ERNIE_CREATE, model, &database, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_add_text(database, "long", NULL, text, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_add_text(database, "short", NULL, "猫睡着了。", &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_search(database, "雨天看书", NULL, &hits, &err), ERNIE_OK);
+    ck_assert_uint_eq(hits->n, 2);
+    ck_assert_str_eq(hits->hit[0].path, "long");
+    ernie_hits_free(hits);
+    ck_assert_int_eq(ernie_search(database, "雨天看书", &options, &hits, &err), ERNIE_OK);
+    ck_assert_uint_eq(hits->n, 50);
+    ernie_hits_free(hits);
+    free(text);
+    ernie_close(database);
+}
+END_TEST
+
+/* ---- searching ---- */
+
+START_TEST(test_queries_that_cannot_be_answered)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_hits *hits;
+    char *long_query = malloc((1 << 20) + 1);
+
+    ck_assert_int_eq(ernie_search(database, "", NULL, &hits, &err), ERNIE_EINVAL);
+    ck_assert_int_eq(ernie_search(database, " \t\n", NULL, &hits, &err), ERNIE_EINVAL);
+    ck_assert_str_eq(err.message, "query: empty");
+    ck_assert_int_eq(ernie_search(database, NULL, NULL, &hits, &err), ERNIE_EINVAL);
+    /* An empty database has no hits, which is no error. */
+    ck_assert_int_eq(ernie_search(database, "x", NULL, &hits, &err), ERNIE_OK);
+    ck_assert_uint_eq(hits->n, 0);
+    ernie_hits_free(hits);
+    write_three();
+    index_folder(database, "docs");
+    memset(long_query, 'a', 1 << 20);
+    long_query[1 << 20] = '\0';
+    ck_assert_int_eq(ernie_search(database, long_query, NULL, &hits, &err), ERNIE_OK);
+    ck_assert_uint_eq(hits->n, 3);
+    ernie_hits_free(hits);
+    ck_assert_int_eq(ernie_search(database, "\xff\xfe", NULL, &hits, &err), ERNIE_OK);
+    ernie_hits_free(hits);
+    free(long_query);
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_k_is_as_large_as_one_likes)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_search_options options = { .k = SIZE_MAX };
+    struct ernie_hits *hits;
+
+    write_three();
+    index_folder(database, "docs");
+    ck_assert_int_eq(ernie_search(database, "茶", &options, &hits, &err), ERNIE_OK);
+    ck_assert_uint_eq(hits->n, 3);
+    ernie_hits_free(hits);
+    options.k = 1;
+    ck_assert_int_eq(ernie_search(database, "茶", &options, &hits, &err), ERNIE_OK);
+    ck_assert_uint_eq(hits->n, 1);
+    ernie_hits_free(hits);
+    ernie_close(database);
+}
+END_TEST
+
+/* ---- the vector index is expendable ---- */
+
+/* Enough one-line notes that the index file is written. */
+static void write_many(int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        char name[32], text[80];
+
+        snprintf(name, sizeof name, "docs/%05d.txt", i);
+        snprintf(text, sizeof text, "Room %d is on floor %d.", i, i / 100);
+        write_file(name, text);
+    }
+}
+
+static void check_index(ernie_database *database, const char *kind, size_t n_index, size_t n_tail)
+{
+    struct ernie_status now;
+
+    ck_assert_int_eq(ernie_status(database, &now, &err), ERNIE_OK);
+    ck_assert_str_eq(now.index_kind, kind);
+    ck_assert_uint_eq(now.n_index_vectors, n_index);
+    ck_assert_uint_eq(now.n_tail_vectors, n_tail);
+}
+
+START_TEST(test_index_file_missing_damaged_or_foreign_changes_no_answer)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE), *other;
+
+    write_many(0, 1200);
+    write_three();
+    index_folder(database, "docs");
+    check_index(database, "flat", 1203, 0);
+    ck_assert_str_eq(best(database, "绿茶"), "tea.md");
+    ck_assert_int_eq(ernie_verify(database, NULL, NULL, &err), ERNIE_OK);
+    ernie_close(database);
+
+    run("cp %s/a.db-ann %s/good", folder, folder);
+    unlink(in("a.db-ann"));
+    database = open_database("a.db", ERNIE_READ);
+    check_index(database, "none", 0, 1203);
+    ck_assert_str_eq(best(database, "绿茶"), "tea.md");
+    ernie_close(database);
+
+    run("head -c 100000 %s/good > %s/a.db-ann", folder, folder);
+    database = open_database("a.db", ERNIE_READ);
+    ck_assert_str_eq(best(database, "绿茶"), "tea.md");
+    ernie_close(database);
+
+    /* That of another database, with the same rows. */
+    other = open_database("b.db", ERNIE_CREATE);
+    index_folder(other, "docs");
+    ernie_close(other);
+    run("cp %s/b.db-ann %s/a.db-ann", folder, folder);
+    database = open_database("a.db", ERNIE_WRITE);
+    check_index(database, "none", 0, 1203);
+    ck_assert_str_eq(best(database, "绿茶"), "tea.md");
+    ck_assert_int_eq(ernie_rebuild(database, &err), ERNIE_OK);
+    check_index(database, "flat", 1203, 0);
+    ernie_close(database);
+    database = open_database("a.db", ERNIE_READ);
+    check_index(database, "flat", 1203, 0);
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_rows_newer_than_the_index_are_found_and_deleted_ones_are_not)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+
+    write_many(0, 1200);
+    write_three();
+    index_folder(database, "docs");
+    unlink(in("docs/tea.md"));
+    write_file("docs/moon.txt", "月亮每个月绕地球一圈。");
+    index_folder(database, "docs");
+    check_index(database, "flat", 1203, 1);
+    ck_assert_str_eq(best(database, "地球的卫星"), "moon.txt");
+    ck_assert_str_ne(best(database, "泡绿茶的水温"), "tea.md");
+    ck_assert_int_eq(ernie_verify(database, NULL, NULL, &err), ERNIE_OK);
+    ernie_close(database);
+}
+END_TEST
+
+/* The old database comes back from a backup, and then grows in another way, so
+ * that the log reaches the numbers that the index file knows. */
+START_TEST(test_a_restored_backup_does_not_meet_the_index_of_its_future)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+
+    write_many(0, 1100);
+    index_folder(database, "docs");
+    ernie_close(database);
+    run("cp %s/a.db %s/backup", folder, folder);
+    database = open_database("a.db", ERNIE_WRITE);
+    write_many(1100, 2300);
+    index_folder(database, "docs");
+    check_index(database, "flat", 2300, 0);
+    ernie_close(database);
+
+    run("cp %s/backup %s/a.db && rm -f %s/a.db-wal %s/a.db-shm %s/docs/01[1-9]* %s/docs/02*",
+        folder, folder, folder, folder, folder, folder);
+    database = open_database("a.db", ERNIE_WRITE);
+    for (int i = 0; i < 1400; i++) {
+        char name[32], text[64];
+
+        snprintf(name, sizeof name, "text-%d", i);
+        snprintf(text, sizeof text, "Train %d leaves at noon.", i);
+        ck_assert_int_eq(ernie_add_text(database, name, NULL, text, &err), ERNIE_OK);
+    }
+    ck_assert_str_eq(best(database, "Train 1234 leaves at noon."), "text-1234");
+    ck_assert_int_eq(ernie_verify(database, NULL, NULL, &err), ERNIE_OK);
+    ernie_close(database);
+}
+END_TEST
+
+/* ---- models, modes, faults ---- */
+
+START_TEST(test_a_database_of_another_model_is_refused_and_can_be_moved)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    ernie_model *other;
+    struct ernie_hits *hits;
+
+    write_three();
+    index_folder(database, "docs");
+    ernie_close(database);
+    /* The same model cut off at 100 tokens is another one. */
+    run("cp -r %s %s/other && chmod -R u+w %s/other", ernie_model_directory(model), folder, folder);
+    write_file("other/sentence_bert_config.json", "{\"max_seq_length\": 100}");
+    ck_assert_msg(ernie_model_open(in("other"), &other, &err) == ERNIE_OK, "%s", err.message);
+    ck_assert_str_ne(ernie_model_fingerprint(other), ernie_model_fingerprint(model));
+    ck_assert_int_eq(ernie_open(in("a.db"), ERNIE_READ, other, &database, &err), ERNIE_EMISMATCH);
+    ck_assert_ptr_nonnull(strstr(err.message, "ernie rebuild --embeddings"));
+
+    ck_assert_int_eq(ernie_open(in("a.db"), ERNIE_WRITE, NULL, &database, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_reembed(database, other, NULL, &err), ERNIE_OK);
+    ernie_close(database);
+    ck_assert_int_eq(ernie_open(in("a.db"), ERNIE_READ, model, &database, &err), ERNIE_EMISMATCH);
+    ck_assert_int_eq(ernie_open(in("a.db"), ERNIE_READ, other, &database, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_search(database, "绿茶", NULL, &hits, &err), ERNIE_OK);
+    ck_assert_str_eq(hits->hit[0].title, "泡茶");
+    ernie_hits_free(hits);
+    ck_assert_int_eq(ernie_verify(database, NULL, NULL, &err), ERNIE_OK);
+    ernie_close(database);
+    ernie_model_close(other);
+}
+END_TEST
+
+START_TEST(test_opening_what_is_no_database)
+{
+    ernie_database *database;
+
+    ck_assert_int_eq(ernie_open(in("none.db"), ERNIE_READ, model, &database, &err),
+                     ERNIE_ENOTFOUND);
+    ck_assert_int_eq(access(in("none.db"), F_OK), -1);
+    write_file("text.db", "this is no database, but it is long enough to look at it closely");
+    ck_assert_int_eq(ernie_open(in("text.db"), ERNIE_CREATE, model, &database, &err),
+                     ERNIE_EFORMAT);
+    ck_assert_int_eq(ernie_open(in("docs"), ERNIE_READ, model, &database, &err) != ERNIE_OK, 1);
+    ck_assert_int_eq(ernie_open("", ERNIE_READ, model, &database, &err), ERNIE_EINVAL);
+}
+END_TEST
+
+START_TEST(test_reading_only_changes_nothing)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    const char *paths[] = { in("docs") };
+
+    write_three();
+    index_folder(database, "docs");
+    ernie_close(database);
+    database = open_database("a.db", ERNIE_READ);
+    ck_assert_int_eq(ernie_index(database, 1, paths, NULL, NULL, &err), ERNIE_EINVAL);
+    ck_assert_int_eq(ernie_add_text(database, "x", NULL, "x", &err), ERNIE_EINVAL);
+    ck_assert_str_eq(best(database, "绿茶"), "tea.md");
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_vectors_that_were_damaged_are_left_out_and_reported)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    sqlite3 *connection;
+
+    write_three();
+    index_folder(database, "docs");
+    ernie_close(database);
+    ck_assert_int_eq(sqlite3_open(in("a.db"), &connection), SQLITE_OK);
+    ck_assert_int_eq(
+        sqlite3_exec(connection,
+                     "UPDATE ernie_embeddings SET vector = zeroblob(length(vector)) WHERE chunk_id ="
+                     " (SELECT min(chunk_id) FROM ernie_embeddings)",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(connection);
+    database = open_database("a.db", ERNIE_READ);
+    ck_assert_int_eq(ernie_verify(database, NULL, NULL, &err), ERNIE_ECORRUPT);
+    ck_assert_str_eq(best(database, "how to bake bread"), "bread.txt");
+    ernie_close(database);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    const struct {
+        const char *name;
+        const TTest *tests[16];
+    } cases[] = {
+        { "index",
+          { test_index_then_search_finds_by_meaning_across_languages, test_hits_say_where_they_are,
+            test_second_index_embeds_nothing, test_a_change_that_keeps_size_and_time_is_seen,
+            test_changed_and_deleted_files_are_followed,
+            test_one_file_of_a_folder_can_be_indexed_alone,
+            test_an_outer_folder_takes_the_inner_one_over, test_folder_and_database_move_together,
+            test_odd_files_do_not_stop_the_rest, test_excluded_and_hidden_files_stay_out,
+            test_a_misspelt_path_changes_nothing, test_stopping_keeps_what_was_reported_done,
+            test_kill_loses_nothing_reported } },
+        { "text",
+          { test_add_text_replaces_and_removes_by_name,
+            test_one_long_document_makes_one_hit_and_many_chunks } },
+        { "search", { test_queries_that_cannot_be_answered, test_k_is_as_large_as_one_likes } },
+        { "nearest",
+          { test_index_file_missing_damaged_or_foreign_changes_no_answer,
+            test_rows_newer_than_the_index_are_found_and_deleted_ones_are_not,
+            test_a_restored_backup_does_not_meet_the_index_of_its_future } },
+        { "database",
+          { test_a_database_of_another_model_is_refused_and_can_be_moved,
+            test_opening_what_is_no_database, test_reading_only_changes_nothing,
+            test_vectors_that_were_damaged_are_left_out_and_reported } },
+    };
+    Suite *s = suite_create("database");
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        TCase *tcase = tcase_create(cases[i].name);
+
+        tcase_add_checked_fixture(tcase, open_default_model, close_model);
+        tcase_add_checked_fixture(tcase, make_folder, remove_folder);
+        tcase_set_timeout(tcase, 300); /* sanitizers on a busy machine */
+        for (size_t j = 0; j < 16 && cases[i].tests[j] != NULL; j++)
+            tcase_add_test(tcase, cases[i].tests[j]);
+        suite_add_tcase(s, tcase);
+    }
+    return s;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(suite());
+    int n_failed;
+
+    srunner_run_all(runner, CK_NORMAL);
+    n_failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return n_failed > 0;
+}
