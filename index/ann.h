@@ -24,14 +24,18 @@ const char *ann_kind_name(enum ann_kind kind); /* "flat", "hnsw" */
 int ann_new(enum ann_kind kind, size_t dim, struct ann **out, ernie_error *err);
 void ann_free(struct ann *ann);
 
-/* Adds n vectors [n][dim] under their ids. An id may be added once. n_threads may
- * share the work. */
+/* Adds n vectors [n][dim] under their ids, which are not negative; an id may be
+ * added once. n_threads may share the work. Returns ERNIE_EINVAL, and adds none,
+ * when an id is there already or a component is not a finite number. When FAISS
+ * itself fails, the index is empty afterwards. */
 int ann_add(struct ann *ann, size_t n, const int64_t *ids, const float *vectors, size_t n_threads,
             ernie_error *err);
 
-/* The k nearest vectors to query [dim], best first: ids [k] and scores [k] with
- * n_found of them set; fewer than k only when the index holds fewer (HNSW may
- * miss some then too). Threads may search one index at a time each. */
+/* The k nearest vectors to query [dim], best first: ids and scores with n_found =
+ * min(k, ann_count) of them set, so they need no more room than that. HNSW may put
+ * a farther one in the place of one of the nearest (index/README.md says how
+ * often), and gives vectors that are equal to 1/4096 in each component one score.
+ * Several threads may search one index at once; each uses no thread but itself. */
 int ann_search(const struct ann *ann, const float *query, size_t k, int64_t *ids, float *scores,
                size_t *n_found, ernie_error *err);
 

@@ -9,8 +9,9 @@
 #include "base/buffer.h"
 #include "index/ann.h"
 
-/* Appends the index: the ids, 8 bytes each, little-endian, in the order they were
- * added, then FAISS's serialisation. path is for messages. */
+/* Appends the index, path being for messages: the ids in the order they were
+ * added, 8 bytes each; in HNSW then FAISS's number of each, 4 bytes (equal vectors
+ * share one); then FAISS's serialisation. Little-endian. */
 int ann_to_bytes(const struct ann *ann, const char *path, struct buffer *out, ernie_error *err);
 
 /* The largest size that the bytes of such an index can have, or 0 when count or

@@ -1,8 +1,9 @@
 /* The nearest-neighbour index over FAISS's C interface. No other file names it.
  *
- * FAISS numbers vectors 0, 1, 2 … in the order they come; ids[] here says which
- * row each number is. That is FAISS's own IDMap, but in memory we allocate and in
- * bytes we can read back and check. */
+ * FAISS numbers vectors 0, 1, 2 … in the order they come. Which rows each number
+ * stands for is kept here: one in a flat index, all whose vectors are equal in
+ * HNSW (see distinct.h). FAISS's own IDMap knows only the first, and is neither in
+ * memory we allocate nor checked when it is read back. */
 #include "index/ann_bytes.h"
 
 #include <inttypes.h>
@@ -19,6 +20,7 @@
 
 #include "base/id_set.h"
 #include "base/memory.h"
+#include "index/distinct.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -32,14 +34,21 @@
 
 /* Links of a vector on the upper levels; twice as many on the lowest. */
 #define HNSW_LINKS "32"
-/* Candidates kept while a vector is linked in, and while a query is answered. */
+/* Candidates kept while a vector is linked in, and while a query is answered: the
+ * second belongs to the index, which several threads may be searching, so it is one
+ * number for every query. The README has recall and time for others. */
 #define HNSW_EF_CONSTRUCTION 100
-#define HNSW_EF_SEARCH       64
-/* Candidates for each neighbour wanted, where that is more. */
-#define HNSW_EF_PER_NEIGHBOUR 4
-/* From so many vectors on, HNSW answers faster than comparing with each by more
- * than it costs in building time. */
-#define HNSW_FROM 30000
+#define HNSW_EF_SEARCH       256
+/* The graph answers for this many neighbours at most. FAISS stops once as many
+ * candidates as the line above says are nearer than what it would look at next, so
+ * of more it misses more. */
+#define HNSW_MAX_K 128
+/* Where more than this part of the vectors is wanted, comparing with each is as
+ * fast as the graph, and exact. */
+#define SCAN_PART 32
+/* Up to here, comparing with every vector takes less than a hundredth of a second
+ * (384 floats each), and there is no graph to build. */
+#define FLAT_MAX 40000
 
 /* Vectors copied out of FAISS at once. Below 1000, where it would start threads. */
 #define SCAN_BLOCK 128
@@ -48,8 +57,15 @@ struct ann {
     enum ann_kind kind;
     size_t dim;
     FaissIndex *faiss;
-    int64_t *ids; /* [n], by FAISS's number */
     size_t n, capacity;
+    int64_t *ids; /* [n], in the order they were added */
+    /* HNSW; in a flat index, ids[i] is FAISS's number i. */
+    size_t n_distinct;        /* vectors in FAISS */
+    int32_t *number;          /* [n], FAISS's number of each id */
+    int32_t *first;           /* [n_distinct], the place in ids of the first of a number */
+    int32_t *last;            /* [n_distinct], and of the last */
+    int32_t *next;            /* [n], the place of the next with the same number, or -1 */
+    struct distinct distinct; /* made from FAISS's vectors when something is added */
 };
 
 /* Says what FAISS said. Its C functions tell running out of memory only by the
@@ -98,7 +114,7 @@ static void threads_end(int before)
 
 enum ann_kind ann_kind_for(size_t n)
 {
-    return n < HNSW_FROM ? ANN_FLAT : ANN_HNSW;
+    return n <= FLAT_MAX ? ANN_FLAT : ANN_HNSW;
 }
 
 const char *ann_kind_name(enum ann_kind kind)
@@ -128,6 +144,11 @@ void ann_free(struct ann *ann)
     if (ann->faiss != NULL)
         faiss_Index_free(ann->faiss);
     memory_free(ann->ids);
+    memory_free(ann->number);
+    memory_free(ann->first);
+    memory_free(ann->last);
+    memory_free(ann->next);
+    distinct_reset(&ann->distinct);
     memory_free(ann);
 }
 
@@ -158,7 +179,7 @@ int ann_new(enum ann_kind kind, size_t dim, struct ann **out, ernie_error *err)
     if (ann == NULL)
         return error_set(err, ERNIE_ENOMEM, "index: out of memory");
     ann->kind = kind;
-    ann->dim = dim;
+    ann->dim = ann->distinct.dim = dim;
     code = faiss_index_factory(&ann->faiss, (int)dim, kind == ANN_FLAT ? "Flat" : "HNSW" HNSW_LINKS,
                                METRIC_INNER_PRODUCT);
     if (code != OK) {
@@ -224,7 +245,17 @@ static int check_ids(const struct ann *ann, size_t n, const int64_t *ids, ernie_
     return ERNIE_OK;
 }
 
-static int reserve_ids(struct ann *ann, size_t n, ernie_error *err)
+static int resize_places(int32_t **places, size_t n)
+{
+    int32_t *more = memory_resize(*places, n, sizeof *more);
+
+    if (more != NULL)
+        *places = more;
+    return more != NULL;
+}
+
+/* Room for n ids. */
+static int reserve(struct ann *ann, size_t n, ernie_error *err)
 {
     size_t capacity = ann->capacity < 1024 ? 1024 : ann->capacity;
     int64_t *ids;
@@ -234,17 +265,123 @@ static int reserve_ids(struct ann *ann, size_t n, ernie_error *err)
     if (capacity == ann->capacity)
         return ERNIE_OK;
     ids = memory_resize(ann->ids, capacity, sizeof *ids);
-    if (ids == NULL)
+    if (ids != NULL)
+        ann->ids = ids;
+    if (ids == NULL ||
+        (ann->kind == ANN_HNSW &&
+         (!resize_places(&ann->number, capacity) || !resize_places(&ann->first, capacity) ||
+          !resize_places(&ann->last, capacity) || !resize_places(&ann->next, capacity))))
         return error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    ann->ids = ids;
     ann->capacity = capacity;
     return ERNIE_OK;
+}
+
+/* Puts the id at place i of ids into the list of its number. Numbers come in
+ * order: each is at most one more than those before. */
+static void link_place(struct ann *ann, size_t i)
+{
+    size_t number = (size_t)ann->number[i];
+
+    if (number == ann->n_distinct) {
+        ann->first[number] = (int32_t)i;
+        ann->n_distinct++;
+    } else {
+        ann->next[ann->last[number]] = (int32_t)i;
+    }
+    ann->last[number] = (int32_t)i;
+    ann->next[i] = -1;
+}
+
+/* An index that was loaded, or whose last addition failed, numbers its vectors
+ * again before it takes more. */
+static int restore_distinct(struct ann *ann, ernie_error *err)
+{
+    float *block;
+    int status = ERNIE_OK;
+
+    if (ann->distinct.n == ann->n_distinct)
+        return ERNIE_OK;
+    distinct_reset(&ann->distinct);
+    block = memory_new_aligned(SCAN_BLOCK, ann->dim * sizeof *block);
+    if (block == NULL)
+        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    for (size_t start = 0; start < ann->n_distinct && status == ERNIE_OK; start += SCAN_BLOCK) {
+        size_t n = ann->n_distinct - start < SCAN_BLOCK ? ann->n_distinct - start : SCAN_BLOCK;
+        int code = faiss_Index_reconstruct_n(ann->faiss, (faiss_idx_t)start, (faiss_idx_t)n, block);
+
+        if (code != OK)
+            status = faiss_error(err, code, ERNIE_EINVAL, "index");
+        for (size_t i = 0; i < n && status == ERNIE_OK; i++) {
+            int32_t number = distinct_number(&ann->distinct, block + i * ann->dim);
+
+            if (number < 0)
+                status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
+            else if ((size_t)number != start + i)
+                status = error_set(err, ERNIE_ECORRUPT, "index: a vector is in it twice");
+        }
+    }
+    memory_free_aligned(block);
+    return status;
+}
+
+/* Hands vectors to FAISS. When it fails, it may hold a part of them under numbers
+ * that stand for nothing here; an empty index is at least a right one. */
+static int add_to_faiss(struct ann *ann, size_t n, const float *vectors, size_t n_threads,
+                        ernie_error *err)
+{
+    int code, status, threads = threads_begin(n_threads);
+
+    code = faiss_Index_add(ann->faiss, (faiss_idx_t)n, vectors);
+    threads_end(threads);
+    if (code == OK)
+        return ERNIE_OK;
+    status = faiss_error(err, code, ERNIE_EINVAL, "index");
+    faiss_Index_reset(ann->faiss);
+    ann->n = ann->n_distinct = 0;
+    return status;
+}
+
+static int add_distinct(struct ann *ann, size_t n, const int64_t *ids, const float *vectors,
+                        size_t n_threads, ernie_error *err)
+{
+    float *fresh;
+    size_t n_fresh = 0;
+    int status = restore_distinct(ann, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    fresh = memory_new_aligned(n, ann->dim * sizeof *fresh);
+    if (fresh == NULL)
+        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    for (size_t i = 0; i < n; i++) {
+        int32_t number = distinct_number(&ann->distinct, vectors + i * ann->dim);
+
+        if (number < 0) {
+            status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
+            goto done;
+        }
+        ann->number[ann->n + i] = number;
+        if ((size_t)number == ann->n_distinct + n_fresh)
+            memcpy(fresh + n_fresh++ * ann->dim, vectors + i * ann->dim, ann->dim * sizeof *fresh);
+    }
+    if (n_fresh > 0)
+        status = add_to_faiss(ann, n_fresh, fresh, n_threads, err);
+    if (status != ERNIE_OK)
+        goto done;
+    for (size_t i = 0; i < n; i++) {
+        ann->ids[ann->n + i] = ids[i];
+        link_place(ann, ann->n + i);
+    }
+    ann->n += n;
+done:
+    memory_free_aligned(fresh);
+    return status;
 }
 
 int ann_add(struct ann *ann, size_t n, const int64_t *ids, const float *vectors, size_t n_threads,
             ernie_error *err)
 {
-    int code, status, threads;
+    int status;
 
     if (n == 0)
         return ERNIE_OK;
@@ -254,19 +391,14 @@ int ann_add(struct ann *ann, size_t n, const int64_t *ids, const float *vectors,
     if (status == ERNIE_OK)
         status = check_ids(ann, n, ids, err);
     if (status == ERNIE_OK)
-        status = reserve_ids(ann, ann->n + n, err);
+        status = reserve(ann, ann->n + n, err);
     if (status != ERNIE_OK)
         return status;
-    threads = threads_begin(n_threads);
-    code = faiss_Index_add(ann->faiss, (faiss_idx_t)n, vectors);
-    threads_end(threads);
-    if (code != OK) {
-        /* It may hold a part of them, under numbers that ids[] has no place for. */
-        status = faiss_error(err, code, ERNIE_EINVAL, "index");
-        faiss_Index_reset(ann->faiss);
-        ann->n = 0;
+    if (ann->kind == ANN_HNSW)
+        return add_distinct(ann, n, ids, vectors, n_threads, err);
+    status = add_to_faiss(ann, n, vectors, n_threads, err);
+    if (status != ERNIE_OK)
         return status;
-    }
     memcpy(ann->ids + ann->n, ids, n * sizeof *ids);
     ann->n += n;
     return ERNIE_OK;
@@ -307,8 +439,8 @@ static void sift_down(size_t n, float *scores, int64_t *numbers, float score, in
     numbers[i] = number;
 }
 
-/* The k <= n nearest by comparing with every vector that HNSW stores: the answer
- * where its graph would walk past most of them anyway, or did not reach k. */
+/* The k <= n_distinct nearest by comparing with every vector that HNSW stores: the
+ * answer where its graph would walk past most of them anyway, or did not reach k. */
 static int scan(const struct ann *ann, const float *query, size_t k, int64_t *numbers,
                 float *scores, ernie_error *err)
 {
@@ -321,8 +453,8 @@ static int scan(const struct ann *ann, const float *query, size_t k, int64_t *nu
         scores[i] = -INFINITY;
         numbers[i] = -1;
     }
-    for (size_t start = 0; start < ann->n; start += SCAN_BLOCK) {
-        size_t n = ann->n - start < SCAN_BLOCK ? ann->n - start : SCAN_BLOCK;
+    for (size_t start = 0; start < ann->n_distinct; start += SCAN_BLOCK) {
+        size_t n = ann->n_distinct - start < SCAN_BLOCK ? ann->n_distinct - start : SCAN_BLOCK;
         int code = faiss_Index_reconstruct_n(ann->faiss, (faiss_idx_t)start, (faiss_idx_t)n, block);
 
         if (code != OK) {
@@ -368,46 +500,53 @@ static size_t count_found(size_t k, const int64_t *numbers)
     return n;
 }
 
-/* HNSW keeps max(efSearch, neighbours asked for) candidates, so asking for more
- * than are wanted is how one query widens its search; efSearch itself belongs to
- * the index, which other threads are searching. */
-static int search_hnsw(const struct ann *ann, const float *query, size_t k, int64_t *numbers,
-                       float *scores, ernie_error *err)
+static int search_flat(const struct ann *ann, const float *query, size_t k, int64_t *ids,
+                       float *scores, size_t *n_found, ernie_error *err)
 {
-    size_t ef = k * HNSW_EF_PER_NEIGHBOUR;
-    int64_t *wide_numbers;
-    float *wide_scores;
-    int status;
+    int status = ask_faiss(ann, query, k, ids, scores, err); /* numbers, not yet ids */
 
-    if (k > ann->n / HNSW_EF_PER_NEIGHBOUR / 8)
-        return scan(ann, query, k, numbers, scores, err);
-    if (ef <= HNSW_EF_SEARCH) {
-        status = ask_faiss(ann, query, k, numbers, scores, err);
-    } else {
-        wide_numbers = memory_new(ef, sizeof *wide_numbers);
-        wide_scores = memory_new(ef, sizeof *wide_scores);
-        if (wide_numbers == NULL || wide_scores == NULL)
-            status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
-        else
-            status = ask_faiss(ann, query, ef, wide_numbers, wide_scores, err);
-        if (status == ERNIE_OK) {
-            memcpy(numbers, wide_numbers, k * sizeof *numbers);
-            memcpy(scores, wide_scores, k * sizeof *scores);
-        }
-        memory_free(wide_numbers);
-        memory_free(wide_scores);
+    if (status != ERNIE_OK)
+        return status;
+    *n_found = count_found(k, ids);
+    for (size_t i = 0; i < *n_found; i++)
+        ids[i] = ann->ids[ids[i]];
+    return ERNIE_OK;
+}
+
+static int search_hnsw(const struct ann *ann, const float *query, size_t k, int64_t *ids,
+                       float *scores, size_t *n_found, ernie_error *err)
+{
+    size_t m = ann->n_distinct, want = k < m ? k : m, n = 0;
+    int by_graph = want <= HNSW_MAX_K && want <= m / SCAN_PART;
+    int64_t *numbers = memory_new(want, sizeof *numbers);
+    float *found = memory_new(want, sizeof *found);
+    int status = ERNIE_OK;
+
+    if (numbers == NULL || found == NULL)
+        status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    if (status == ERNIE_OK && by_graph) {
+        status = ask_faiss(ann, query, want, numbers, found, err);
+        by_graph = count_found(want, numbers) == want;
     }
-    if (status == ERNIE_OK && count_found(k, numbers) < k)
-        status = scan(ann, query, k, numbers, scores, err);
+    if (status == ERNIE_OK && !by_graph)
+        status = scan(ann, query, want, numbers, found, err);
+    if (status == ERNIE_OK) {
+        want = count_found(want, numbers);
+        for (size_t i = 0; i < want; i++)
+            for (int32_t j = ann->first[numbers[i]]; j >= 0 && n < k; j = ann->next[j]) {
+                ids[n] = ann->ids[j];
+                scores[n++] = found[i];
+            }
+        *n_found = n;
+    }
+    memory_free(numbers);
+    memory_free(found);
     return status;
 }
 
 int ann_search(const struct ann *ann, const float *query, size_t k, int64_t *ids, float *scores,
                size_t *n_found, ernie_error *err)
 {
-    size_t n;
-    int status;
-
     for (size_t i = 0; i < ann->dim; i++)
         if (!isfinite(query[i]))
             return error_set(err, ERNIE_EINVAL,
@@ -418,18 +557,8 @@ int ann_search(const struct ann *ann, const float *query, size_t k, int64_t *ids
         *n_found = 0;
         return ERNIE_OK;
     }
-    /* FAISS's numbers come in ids, and each is replaced by the id it stands for. */
-    if (ann->kind == ANN_HNSW)
-        status = search_hnsw(ann, query, k, ids, scores, err);
-    else
-        status = ask_faiss(ann, query, k, ids, scores, err);
-    if (status != ERNIE_OK)
-        return status;
-    n = count_found(k, ids);
-    for (size_t i = 0; i < n; i++)
-        ids[i] = ann->ids[ids[i]];
-    *n_found = n;
-    return ERNIE_OK;
+    return ann->kind == ANN_HNSW ? search_hnsw(ann, query, k, ids, scores, n_found, err)
+                                 : search_flat(ann, query, k, ids, scores, n_found, err);
 }
 
 /* ---- bytes ------------------------------------------------------------- */
@@ -442,21 +571,29 @@ static ssize_t append_to_buffer(void *cookie, const char *data, size_t size)
     return out->failed ? 0 : (ssize_t)size;
 }
 
+static size_t bytes_per_id(enum ann_kind kind)
+{
+    return kind == ANN_HNSW ? 8 + 4 : 8;
+}
+
 int ann_to_bytes(const struct ann *ann, const char *path, struct buffer *out, ernie_error *err)
 {
     static const cookie_io_functions_t functions = { .write = append_to_buffer };
     FILE *file;
-    char *ids;
+    char *places;
     int code, status = ERNIE_OK;
 
     /* In one piece: growing by doubling would copy the vectors. */
-    ids = buffer_reserve(out, ann_bytes_limit(ann->kind, ann->dim, ann->n));
-    if (ids == NULL)
+    places = buffer_reserve(out, ann_bytes_limit(ann->kind, ann->dim, ann->n));
+    if (places == NULL)
         return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
     for (size_t i = 0; i < ann->n; i++)
         for (size_t j = 0; j < 8; j++)
-            ids[8 * i + j] = (char)((uint64_t)ann->ids[i] >> 8 * j);
-    out->size += 8 * ann->n;
+            *places++ = (char)((uint64_t)ann->ids[i] >> 8 * j);
+    for (size_t i = 0; i < ann->n && ann->kind == ANN_HNSW; i++)
+        for (size_t j = 0; j < 4; j++)
+            *places++ = (char)((uint32_t)ann->number[i] >> 8 * j);
+    out->size += ann->n * bytes_per_id(ann->kind);
 
     file = fopencookie(out, "w", functions);
     if (file == NULL)
@@ -474,29 +611,60 @@ uint64_t ann_bytes_limit(enum ann_kind kind, uint64_t dim, uint64_t count)
 {
     /* 2 * 32 links on the lowest level and 32 on each of the others, of which one
      * vector in 32 has one more: 1 KiB is more than twice what they take. */
-    uint64_t each = sizeof(int64_t) + dim * sizeof(float) + (kind == ANN_HNSW ? 1024 : 0);
+    uint64_t each = bytes_per_id(kind) + dim * sizeof(float) + (kind == ANN_HNSW ? 1024 : 0);
 
     if (dim < 1 || dim > MAX_DIM || count > MAX_COUNT)
         return 0;
     return count * each + 65536;
 }
 
-static int check_against_header(const struct ann *ann, uint64_t dim, uint64_t count,
-                                const char *path, ernie_error *err)
+static int check_against_header(const struct ann *ann, const char *path, ernie_error *err)
 {
     int is_flat = faiss_IndexFlat_cast(ann->faiss) != NULL;
+    size_t n = ann->kind == ANN_HNSW ? ann->n_distinct : ann->n;
 
-    if (faiss_Index_d(ann->faiss) != (int)dim)
-        return error_set(err, ERNIE_EFORMAT, "%s: its vectors have %d floats, its header says %d",
-                         path, faiss_Index_d(ann->faiss), (int)dim);
-    if (faiss_Index_ntotal(ann->faiss) != (faiss_idx_t)count)
-        return error_set(err, ERNIE_EFORMAT, "%s: it holds %jd vectors, its header says %" PRIu64,
-                         path, (intmax_t)faiss_Index_ntotal(ann->faiss), count);
+    if (faiss_Index_d(ann->faiss) != (int)ann->dim)
+        return error_set(err, ERNIE_EFORMAT, "%s: its vectors have %d floats, its header says %zu",
+                         path, faiss_Index_d(ann->faiss), ann->dim);
+    if (faiss_Index_ntotal(ann->faiss) != (faiss_idx_t)n)
+        return error_set(err, ERNIE_EFORMAT, "%s: it holds %jd vectors, its header says %zu", path,
+                         (intmax_t)faiss_Index_ntotal(ann->faiss), n);
     if (faiss_Index_metric_type(ann->faiss) != METRIC_INNER_PRODUCT)
         return error_set(err, ERNIE_EFORMAT, "%s: its metric is not the inner product", path);
     if (is_flat != (ann->kind == ANN_FLAT))
         return error_set(err, ERNIE_EFORMAT, "%s: its kind is not what its header says", path);
     return ann->kind == ANN_HNSW ? set_hnsw_parameters(ann->faiss, path, err) : ERNIE_OK;
+}
+
+/* The ids, and what FAISS's numbers stand for. */
+static int read_ids(struct ann *ann, const uint8_t *data, const char *path, ernie_error *err)
+{
+    size_t n = ann->n;
+
+    ann->n = 0; /* as many as are read */
+    if (reserve(ann, n, err) != ERNIE_OK)
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
+    for (size_t i = 0; i < n; i++, data += 8) {
+        uint64_t id = 0;
+
+        for (size_t j = 0; j < 8; j++)
+            id |= (uint64_t)data[j] << 8 * j;
+        if (id > INT64_MAX)
+            return error_set(err, ERNIE_EFORMAT, "%s: an id is negative", path);
+        ann->ids[i] = (int64_t)id;
+    }
+    for (size_t i = 0; i < n && ann->kind == ANN_HNSW; i++, data += 4) {
+        uint32_t number = 0;
+
+        for (size_t j = 0; j < 4; j++)
+            number |= (uint32_t)data[j] << 8 * j;
+        if (number > ann->n_distinct)
+            return error_set(err, ERNIE_EFORMAT, "%s: its vectors are not numbered in order", path);
+        ann->number[i] = (int32_t)number;
+        link_place(ann, i);
+    }
+    ann->n = n;
+    return ERNIE_OK;
 }
 
 static int read_faiss(struct ann *ann, const uint8_t *data, size_t size, const char *path,
@@ -525,40 +693,27 @@ int ann_from_bytes(enum ann_kind kind, uint64_t dim, uint64_t count, const uint8
                    size_t size, const char *path, struct ann **out, ernie_error *err)
 {
     struct ann *ann;
+    size_t n_bytes;
     int status;
 
-    if (ann_bytes_limit(kind, dim, count) == 0 || size / 8 <= count)
+    if (ann_bytes_limit(kind, dim, count) == 0 || size / bytes_per_id(kind) <= count)
         return error_set(err, ERNIE_EFORMAT, "%s: too short for its count of vectors", path);
     ann = memory_new(1, sizeof *ann);
     if (ann == NULL)
         return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
     ann->kind = kind;
-    ann->dim = (size_t)dim;
-    ann->n = ann->capacity = (size_t)count;
-    ann->ids = memory_new(ann->n, sizeof *ann->ids);
-    if (ann->ids == NULL) {
-        status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
-        goto done;
-    }
-    for (size_t i = 0; i < ann->n; i++) {
-        uint64_t id = 0;
-
-        for (size_t j = 0; j < 8; j++)
-            id |= (uint64_t)data[8 * i + j] << 8 * j;
-        if (id > INT64_MAX) {
-            status = error_set(err, ERNIE_EFORMAT, "%s: an id is negative", path);
-            goto done;
-        }
-        ann->ids[i] = (int64_t)id;
-    }
-    status = read_faiss(ann, data + 8 * ann->n, size - 8 * ann->n, path, err);
+    ann->dim = ann->distinct.dim = (size_t)dim;
+    ann->n = (size_t)count;
+    n_bytes = ann->n * bytes_per_id(kind);
+    status = read_ids(ann, data, path, err);
     if (status == ERNIE_OK)
-        status = check_against_header(ann, dim, count, path, err);
+        status = read_faiss(ann, data + n_bytes, size - n_bytes, path, err);
+    if (status == ERNIE_OK)
+        status = check_against_header(ann, path, err);
     if (status == ERNIE_OK) {
         *out = ann;
         ann = NULL;
     }
-done:
     ann_free(ann);
     return status;
 }

@@ -4,6 +4,7 @@ libindex_la_SOURCES = \
 	index/ann_bytes.h \
 	index/ann_faiss.c \
 	index/ann_file.c \
+	index/distinct.c index/distinct.h \
 	index/recall.c index/recall.h
 if !HAVE_FAISS_C
 libindex_la_SOURCES += index/faiss_c.cpp
