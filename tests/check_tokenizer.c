@@ -424,7 +424,9 @@ START_TEST(test_reading_stops_at_max_ids)
     static const struct {
         const char *unit;
         size_t n_units, max_ids;
-    } cases[] = { { "!", 4, 4 }, { "中", 4, 4 }, { "a", 101, 1 }, { "é", 101, 1 }, { "a ", 7, 7 } };
+    } cases[] = {
+        { "!", 4, 4 }, { "中", 4, 4 }, { "a", 101, 1 }, { "é", 101, 1 }, { "a ", 7, 7 },
+    };
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     int32_t ids[8];
@@ -437,8 +439,9 @@ START_TEST(test_reading_stops_at_max_ids)
 
         for (size_t j = 0; j < cases[i].n_units; j++)
             memcpy(text + j * n, cases[i].unit, n);
-        ck_assert_uint_eq(tokenizer_ids(tokenizer[0], scratch, text, 1 << 30, ids, cases[i].max_ids),
-                          cases[i].max_ids);
+        ck_assert_uint_eq(
+            tokenizer_ids(tokenizer[0], scratch, text, 1 << 30, ids, cases[i].max_ids),
+            cases[i].max_ids);
     }
     munmap(pages, 2 * page);
 }
@@ -446,7 +449,9 @@ END_TEST
 
 START_TEST(test_a_word_of_32_mb_is_one_unknown)
 {
-    static const char *const letters[] = { "a", "é", "각", "\xcc\x81", "\xe3\x80\xae", "\xe2\x80\x8b" };
+    static const char *const letters[] = {
+        "a", "é", "각", "\xcc\x81", "\xe3\x80\xae", "\xe2\x80\x8b",
+    };
 
     for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++) {
         size_t n = strlen(letters[i]), size = (32 << 20) / n * n;

@@ -56,7 +56,8 @@ static void print_speed(const struct tokenizer *tokenizer, struct tokenizer_scra
         clock_gettime(CLOCK_MONOTONIC, &begin);
         n = tokenizer_count(tokenizer, scratch, text->data, text->size);
         clock_gettime(CLOCK_MONOTONIC, &end);
-        seconds = (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
+        seconds = (double)(end.tv_sec - begin.tv_sec);
+        seconds += 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
         if ((double)text->size / 1e6 / seconds > best)
             best = (double)text->size / 1e6 / seconds;
         if (i == 0)

@@ -190,6 +190,22 @@ static size_t decompose(uint32_t c, utf8proc_int32_t out[NORMALIZE_MAX])
     return (size_t)n;
 }
 
+/* Hangul syllables are in order, so their letters can be computed (Unicode 3.12). */
+static int is_hangul_syllable(uint32_t c)
+{
+    return c >= 0xac00 && c <= 0xd7a3;
+}
+
+static size_t split_hangul(uint32_t c, struct character out[NORMALIZE_MAX])
+{
+    const uint32_t i = c - 0xac00, last = i % 28;
+
+    out[0] = (struct character){ 0x1100 + i / (21 * 28), CHARACTER_PART, 0 };
+    out[1] = (struct character){ 0x1161 + i / 28 % 21, CHARACTER_PART, 0 };
+    out[2] = (struct character){ 0x11a7 + last, CHARACTER_PART, 0 };
+    return last == 0 ? 2 : 3;
+}
+
 size_t normalize_character(const struct normalization *rules, uint32_t c,
                            struct character out[NORMALIZE_MAX])
 {
@@ -197,6 +213,8 @@ size_t normalize_character(const struct normalization *rules, uint32_t c,
     size_t n_parts = 1, n = 0;
     int alone;
 
+    if (is_hangul_syllable(c) && rules->strip_accents)
+        return split_hangul(c, out);
     if (is_dropped(c))
         return 0;
     if (is_space(c)) {
