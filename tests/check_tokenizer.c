@@ -315,6 +315,49 @@ START_TEST(test_generated_lines_have_the_references_ids)
 }
 END_TEST
 
+/* Words of the small vocabulary, most of them one character, between two marks that
+ * NFD moves and stripping leaves (classes 9, 216, 224) or that stops them (U+034F). */
+START_TEST(test_marks_take_the_references_order)
+{
+    static const char *const marks[] = { "\xe1\xad\x84", "\xf0\x9d\x85\xa5", "\xe3\x80\xaf",
+                                         "\xcd\x8f" };
+    FILE *file = open_data("order.txt");
+    char *row = NULL;
+    size_t capacity = 0, n_rows = 0;
+    struct buffer line = { 0 };
+
+    for (; next_line(file, &row, &capacity) != NULL; n_rows++) {
+        char *field = row;
+        const char *name = strsep(&field, " ");
+        uint64_t hash = HASH_BEGIN;
+        size_t s = 0;
+
+        while (s < N_SETTINGS && strcmp(settings[s].name, name) != 0)
+            s++;
+        ck_assert_uint_lt(s, N_SETTINGS);
+        for (size_t i = 0; i < vocab_size(vocab[s]) * 16; i++) {
+            int32_t ids[256];
+            size_t n;
+
+            buffer_clear(&line);
+            buffer_append_char(&line, 'a');
+            buffer_append_text(&line, marks[i / 4 % 4]);
+            buffer_append_text(&line, vocab_word(vocab[s], (int32_t)(i / 16)));
+            buffer_append_text(&line, marks[i % 4]);
+            n = tokenizer_ids(tokenizer[s], scratch, line.data, line.size, ids, 256);
+            hash = hash_add_u32(hash, (uint32_t)n);
+            for (size_t k = 0; k < n; k++)
+                hash = hash_add_u32(hash, (uint32_t)ids[k]);
+        }
+        ck_assert_msg(hash == strtoull(field, NULL, 16), "%s differs from the reference", name);
+    }
+    ck_assert_uint_eq(n_rows, 5);
+    buffer_reset(&line);
+    free(row);
+    fclose(file);
+}
+END_TEST
+
 /* ---- all of Unicode ---------------------------------------------------- */
 
 /* The words of a text, a line break between them and a 0 byte after them. One
@@ -678,6 +721,7 @@ int main(void)
 
     tcase_add_test(ids, test_tricky_lines_have_the_references_ids);
     tcase_add_test(ids, test_generated_lines_have_the_references_ids);
+    tcase_add_test(ids, test_marks_take_the_references_order);
     tcase_add_test(ids, test_every_code_point_becomes_what_the_reference_makes_of_it);
     tcase_add_test(limits, test_fewer_ids_are_a_prefix);
     tcase_add_test(limits, test_reading_stops_at_max_ids);

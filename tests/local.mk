@@ -41,6 +41,7 @@ EXTRA_DIST += \
 	tests/data/tokenizer/README.md \
 	tests/data/tokenizer/blocks.txt \
 	tests/data/tokenizer/ingredients.txt \
+	tests/data/tokenizer/order.txt \
 	tests/data/tokenizer/sweep.txt \
 	tests/data/tokenizer/tricky.txt \
 	tests/data/tokenizer/truncation.txt \

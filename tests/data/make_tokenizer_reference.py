@@ -124,11 +124,21 @@ def small_vocab_words():
         (0x1100, 0x1112), (0x1161, 0x1175), (0x11A8, 0x11C2), (0x1BF2, 0x1BF3),
         (0x2010, 0x2027), (0x302E, 0x302F), (0x3041, 0x309A), (0x30A1, 0x30FF),
         (0x4E00, 0x4E40), (0xFF01, 0xFF9F), (0x11442, 0x11446), (0x1D165, 0x1D172),
-        (0x1E000, 0x1E02A), (0x1F600, 0x1F64F), (0x1F466, 0x1F469),
+        (0x1E000, 0x1E02A), (0x1E944, 0x1E94A), (0x1F600, 0x1F64F), (0x1F466, 0x1F469),
+        # Marks that are newer than the reference's NFD and must stay where they are.
+        (0x7FD, 0x7FD), (0x898, 0x89F), (0x8CA, 0x8D3), (0x9FE, 0x9FE), (0xC3C, 0xC3C),
+        (0xD3B, 0xD3C), (0xEBA, 0xEBA), (0x1715, 0x1715), (0x1ABF, 0x1ACE), (0x1DF6, 0x1DFB),
+        (0xA82C, 0xA82C), (0x10D24, 0x10D27), (0x10EAB, 0x10EAC), (0x10EFD, 0x10EFF),
+        (0x10F46, 0x10F50), (0x10F82, 0x10F85), (0x11070, 0x11070), (0x1133B, 0x1133B),
+        (0x1145E, 0x1145E), (0x11839, 0x1183A), (0x1193D, 0x1193E), (0x11943, 0x11943),
+        (0x119E0, 0x119E0), (0x11A34, 0x11A34), (0x11A47, 0x11A47), (0x11A99, 0x11A99),
+        (0x11D42, 0x11D45), (0x11D97, 0x11D97), (0x11F41, 0x11F42), (0x16FF0, 0x16FF1),
+        (0x1E08F, 0x1E08F), (0x1E130, 0x1E136), (0x1E2AE, 0x1E2AE), (0x1E2EC, 0x1E2EF),
+        (0x1E4EC, 0x1E4EF),
     ]:
         characters.update(chr(c) for c in range(first, last + 1))
-    characters.update("\u1b44\u1baa\ua953\ua9c0\u1dfb\u034f\u0344\u200d\ufe0f豈更車󠁧"
-                      "\U000111c0\U00011235\U0001134d\U000116b6\U00011c3f\U0001e944"
+    characters.update("\u1b44\u1baa\ua953\ua9c0\u034f\u0344\u200d\ufe0f豈更車󠁧"
+                      "\U000111c0\U00011235\U0001134d\U000116b6\U00011c3f"
                       "각가あ。「」、《》の中文智能学𠀀\U0002b820\U0002b920\U00030000"
                       "\u212a\u2126\u00c5\u1e9e\ufb01\u0130\u0131")
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -159,6 +169,20 @@ def write_blocks(tokenizers):
     for i, row in enumerate(zip(*columns)):
         text += "%d %s\n" % (i * N_BLOCK_LINES, " ".join(row))
     write("blocks.txt", text)
+
+
+def write_order(tokenizers, words):
+    """Every word of the small vocabulary between two marks of low and high class."""
+    marks = ["\u1b44", "\U0001d165", "\u302f", "\u034f"]
+    text = "# setting and the hash of all ids of: a, mark, word, mark\n"
+    for (name, *_), tokenizer in zip(SETTINGS, tokenizers):
+        if name.startswith("small"):
+            lines = [("a" + p + w + q).encode() for w in words for p in marks for q in marks]
+            block = Hash()
+            for x in ids_of(tokenizer, lines):
+                block.add_ids(x)
+            text += "%s %016x\n" % (name, block.value)
+    write("order.txt", text)
 
 
 def write_sweep():
@@ -315,6 +339,7 @@ def main():
     print(write_tricky(tokenizers[:3]), "tricky lines")
     write_truncation(tokenizers[0])
     write_odd_vocab()
+    write_order(tokenizers, words)
     write_blocks(tokenizers)
     write_sweep()
 
