@@ -1,0 +1,98 @@
+/* The SQLite extension: entry points, and the state of a connection. */
+#include <sqlite3ext.h>
+SQLITE_EXTENSION_INIT1
+
+#include "sql/extension.h"
+
+int extension_model(struct extension *extension, const ernie_model **out, ernie_error *err)
+{
+    int status = ERNIE_OK;
+
+    if (extension->model == NULL)
+        status = ernie_model_open(NULL, &extension->model, err);
+    if (status == ERNIE_OK)
+        *out = extension->model;
+    return status;
+}
+
+int extension_encoder(struct extension *extension, ernie_encoder **out, ernie_error *err)
+{
+    const ernie_model *model;
+    int status = extension_model(extension, &model, err);
+
+    if (status == ERNIE_OK && extension->encoder == NULL)
+        status = ernie_encoder_new(model, 1, &extension->encoder, err);
+    if (status == ERNIE_OK)
+        *out = extension->encoder;
+    return status;
+}
+
+int extension_database(struct extension *extension, ernie_database **out, ernie_error *err)
+{
+    const ernie_model *model;
+    int status = extension_model(extension, &model, err);
+
+    if (status == ERNIE_OK && extension->database == NULL)
+        status = ernie_attach(extension->connection, model, &extension->database, err);
+    if (status == ERNIE_OK)
+        *out = extension->database;
+    return status;
+}
+
+void extension_release(void *data)
+{
+    struct extension *extension = data;
+
+    if (--extension->n_references > 0)
+        return;
+    ernie_close(extension->database);
+    ernie_encoder_free(extension->encoder);
+    ernie_model_close(extension->model);
+    sqlite3_free(extension);
+}
+
+static int load(sqlite3 *connection, char **message, const sqlite3_api_routines *api)
+{
+    struct extension *extension;
+    int status;
+
+    SQLITE_EXTENSION_INIT2(api);
+    (void)message;
+    extension = sqlite3_malloc64(sizeof *extension);
+    if (extension == NULL)
+        return SQLITE_NOMEM;
+    /* The reference is this function's own, until all is registered. */
+    *extension = (struct extension){ .n_references = 1, .connection = connection };
+    status = register_embed_functions(connection, extension);
+    if (status == SQLITE_OK)
+        status = register_search_function(connection, extension);
+    if (status == SQLITE_OK)
+        status = register_search_table(connection, extension);
+    extension_release(extension);
+    return status;
+}
+
+/* SQLite derives the entry point from the file's name: ernie.so and libernie.so look
+ * for sqlite3_ernie_init, Debian's mod_ernie.so for sqlite3_modernie_init, and any
+ * other name finds the first. */
+ERNIE_API int sqlite3_extension_init(sqlite3 *connection, char **message,
+                                     const sqlite3_api_routines *api);
+ERNIE_API int sqlite3_ernie_init(sqlite3 *connection, char **message,
+                                 const sqlite3_api_routines *api);
+ERNIE_API int sqlite3_modernie_init(sqlite3 *connection, char **message,
+                                    const sqlite3_api_routines *api);
+
+int sqlite3_extension_init(sqlite3 *connection, char **message, const sqlite3_api_routines *api)
+{
+    return load(connection, message, api);
+}
+
+int sqlite3_ernie_init(sqlite3 *connection, char **message, const sqlite3_api_routines *api)
+{
+    return load(connection, message, api);
+}
+
+int sqlite3_modernie_init(sqlite3 *connection, char **message, const sqlite3_api_routines *api)
+{
+    return load(connection, message, api);
+}

@@ -1,0 +1,40 @@
+/* What the parts of the SQLite extension share: the state of one connection. */
+#ifndef ERNIE_SQL_EXTENSION_H
+#define ERNIE_SQL_EXTENSION_H
+
+#include "ernie.h"
+#include "sql/sqlite.h"
+
+/* One for each connection the extension was loaded into. Its functions and its
+ * table each hold a reference, given back by their destructors. Model, encoder and
+ * database are opened when first needed, so that loading costs nothing. */
+struct extension {
+    int n_references;
+    sqlite3 *connection;
+    ernie_model *model;
+    ernie_encoder *encoder;
+    ernie_database *database;
+};
+
+/* The embedding space's subtype for BLOBs of float32, as sqlite-vec defines it. */
+#define SUBTYPE_FLOAT32 223
+/* SQLite's own for JSON. */
+#define SUBTYPE_JSON 74
+
+#ifndef SQLITE_RESULT_SUBTYPE
+#define SQLITE_RESULT_SUBTYPE 0x001000000 /* since 3.45 */
+#endif
+
+int extension_model(struct extension *extension, const ernie_model **out, ernie_error *err);
+int extension_encoder(struct extension *extension, ernie_encoder **out, ernie_error *err);
+int extension_database(struct extension *extension, ernie_database **out, ernie_error *err);
+
+/* A destructor for SQLite. */
+void extension_release(void *extension);
+
+/* Each registers its functions, with a reference of their own; SQLite's code. */
+int register_embed_functions(sqlite3 *connection, struct extension *extension);
+int register_search_function(sqlite3 *connection, struct extension *extension);
+int register_search_table(sqlite3 *connection, struct extension *extension);
+
+#endif

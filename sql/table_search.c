@@ -1,0 +1,355 @@
+/* SELECT path, score FROM ernie_search('人工智能'): the hits as rows, best first,
+ * as many as SQLite asks for. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sql/extension.h"
+
+/* Hits fetched first; each further fetch asks for twice as many. SQLite does not
+ * tell a limit through a join or a WHERE, so none is guessed. */
+#define FIRST_FETCH 64
+
+enum column {
+    COLUMN_RANK,
+    COLUMN_SCORE,
+    COLUMN_PATH,
+    COLUMN_TITLE,
+    COLUMN_LINE,
+    COLUMN_SNIPPET,
+    COLUMN_DOCUMENT_ID,
+    COLUMN_CHUNK_ID,
+    COLUMN_QUERY,
+    COLUMN_K
+};
+
+static const char declaration[] =
+    "CREATE TABLE x(rank INTEGER, score REAL, path TEXT, title TEXT, line INTEGER, snippet TEXT,"
+    " document_id INTEGER, chunk_id INTEGER, query HIDDEN, k HIDDEN)";
+
+/* What xBestIndex tells xFilter, as bits of idxNum: which arguments there are. */
+enum { PLAN_QUERY = 1, PLAN_K = 2 };
+
+struct search_table {
+    sqlite3_vtab base; /* first: SQLite sees only this */
+    struct extension *extension;
+};
+
+struct search_cursor {
+    sqlite3_vtab_cursor base;
+    char *query;
+    size_t k;       /* rows at most; 0: all there are */
+    size_t fetched; /* how many hits were asked for */
+    struct ernie_hits *hits;
+    size_t i;       /* of the current row in hits */
+    int64_t rank;   /* of the current row, from 1 */
+    int64_t *seen;  /* [n_seen], ascending: the documents of earlier fetches */
+    size_t n_seen;
+};
+
+/* SQLite's code for a failure, its words kept for the statement. */
+static int fail(sqlite3_vtab *table, const ernie_error *err)
+{
+    if (err->code == ERNIE_ENOMEM)
+        return SQLITE_NOMEM;
+    sqlite3_free(table->zErrMsg);
+    table->zErrMsg = sqlite3_mprintf("%s", err->message);
+    return SQLITE_ERROR;
+}
+
+static int table_connect(sqlite3 *connection, void *data, int argc, const char *const *argv,
+                         sqlite3_vtab **out, char **message)
+{
+    struct search_table *table;
+    int status = sqlite3_declare_vtab(connection, declaration);
+
+    (void)argc;
+    (void)argv;
+    (void)message;
+    if (status != SQLITE_OK)
+        return status;
+    sqlite3_vtab_config(connection, SQLITE_VTAB_DIRECTONLY);
+    table = sqlite3_malloc64(sizeof *table);
+    if (table == NULL)
+        return SQLITE_NOMEM;
+    memset(table, 0, sizeof *table);
+    table->extension = data;
+    *out = &table->base;
+    return SQLITE_OK;
+}
+
+static int table_disconnect(sqlite3_vtab *table)
+{
+    sqlite3_free(table);
+    return SQLITE_OK;
+}
+
+/* Whether rows in the order of the hits are in the order that is asked for. */
+static int order_is_ours(const sqlite3_index_info *info)
+{
+    if (info->nOrderBy != 1)
+        return 0;
+    if (info->aOrderBy[0].iColumn == COLUMN_SCORE)
+        return info->aOrderBy[0].desc;
+    return (info->aOrderBy[0].iColumn == COLUMN_RANK || info->aOrderBy[0].iColumn < 0) &&
+           !info->aOrderBy[0].desc;
+}
+
+static int table_best_index(sqlite3_vtab *table, sqlite3_index_info *info)
+{
+    int query = -1, k = -1;
+
+    (void)table;
+    for (int i = 0; i < info->nConstraint; i++) {
+        const struct sqlite3_index_constraint *constraint = &info->aConstraint[i];
+        int equals = constraint->op == SQLITE_INDEX_CONSTRAINT_EQ;
+        int is_query = constraint->iColumn == COLUMN_QUERY &&
+                       (equals || constraint->op == SQLITE_INDEX_CONSTRAINT_MATCH);
+        int is_k = constraint->iColumn == COLUMN_K && equals;
+
+        if (!is_query && !is_k)
+            continue;
+        /* The value comes from a table that this plan would read later: only a plan
+         * that reads it first will do. */
+        if (!constraint->usable)
+            return SQLITE_CONSTRAINT;
+        if (is_query)
+            query = i;
+        else
+            k = i;
+    }
+    if (query >= 0) {
+        info->idxNum |= PLAN_QUERY;
+        info->aConstraintUsage[query].argvIndex = 1;
+        info->aConstraintUsage[query].omit = 1;
+    }
+    if (query >= 0 && k >= 0) {
+        info->idxNum |= PLAN_K;
+        info->aConstraintUsage[k].argvIndex = 2;
+        info->aConstraintUsage[k].omit = 1;
+    }
+    info->orderByConsumed = order_is_ours(info);
+    info->estimatedCost = query >= 0 ? 1000 : 1e12;
+    info->estimatedRows = 100;
+    return SQLITE_OK;
+}
+
+/* ---- the cursor -------------------------------------------------------- */
+
+static int cursor_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
+{
+    struct search_cursor *cursor = sqlite3_malloc64(sizeof *cursor);
+
+    (void)table;
+    if (cursor == NULL)
+        return SQLITE_NOMEM;
+    memset(cursor, 0, sizeof *cursor);
+    *out = &cursor->base;
+    return SQLITE_OK;
+}
+
+static void cursor_clear(struct search_cursor *cursor)
+{
+    sqlite3_vtab_cursor base = cursor->base;
+
+    sqlite3_free(cursor->query);
+    sqlite3_free(cursor->seen);
+    ernie_hits_free(cursor->hits);
+    memset(cursor, 0, sizeof *cursor);
+    cursor->base = base;
+}
+
+static int cursor_close(sqlite3_vtab_cursor *base)
+{
+    struct search_cursor *cursor = (struct search_cursor *)base;
+
+    cursor_clear(cursor);
+    sqlite3_free(cursor);
+    return SQLITE_OK;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The n best hits. */
+static int fetch(struct search_cursor *cursor, size_t n)
+{
+    struct search_table *table = (struct search_table *)cursor->base.pVtab;
+    struct ernie_search_options options = { .k = n };
+    ernie_database *database;
+    ernie_error err;
+    int status = extension_database(table->extension, &database, &err);
+
+    ernie_hits_free(cursor->hits);
+    cursor->hits = NULL;
+    cursor->i = 0;
+    cursor->fetched = n;
+    if (status == ERNIE_OK)
+        status = ernie_search(database, cursor->query, &options, &cursor->hits, &err);
+    return status == ERNIE_OK ? SQLITE_OK : fail(&table->base, &err);
+}
+
+/* Adds the documents of the present hits, all of which were rows, to seen. */
+static int remember_hits(struct search_cursor *cursor)
+{
+    size_t n = cursor->n_seen + cursor->hits->n;
+    int64_t *seen = sqlite3_realloc64(cursor->seen, n * sizeof *seen);
+
+    if (seen == NULL)
+        return SQLITE_NOMEM;
+    for (size_t i = 0; i < cursor->hits->n; i++)
+        seen[cursor->n_seen + i] = cursor->hits->hit[i].document_id;
+    qsort(seen, n, sizeof *seen, compare_ids);
+    cursor->seen = seen;
+    cursor->n_seen = n;
+    return SQLITE_OK;
+}
+
+static int was_seen(const struct search_cursor *cursor)
+{
+    return cursor->n_seen > 0 &&
+           bsearch(&cursor->hits->hit[cursor->i].document_id, cursor->seen, cursor->n_seen,
+                   sizeof *cursor->seen, compare_ids) != NULL;
+}
+
+/* Makes i the next row: fetches twice as many when the hits are used up and there
+ * may be more. The longer list begins with the shorter one, or nearly: an
+ * approximate index may order it otherwise, and rows may have changed, so what was
+ * a row before is told by its document. */
+static int advance(struct search_cursor *cursor)
+{
+    for (;;) {
+        int status;
+
+        while (cursor->i < cursor->hits->n && was_seen(cursor))
+            cursor->i++;
+        if (cursor->i < cursor->hits->n || cursor->hits->n < cursor->fetched ||
+            cursor->fetched == cursor->k || cursor->hits->n == 0)
+            break;
+        status = remember_hits(cursor);
+        if (status == SQLITE_OK)
+            status = fetch(cursor, cursor->fetched * 2);
+        if (status != SQLITE_OK)
+            return status;
+    }
+    cursor->rank++;
+    return SQLITE_OK;
+}
+
+static int cursor_filter(sqlite3_vtab_cursor *base, int plan, const char *unused, int argc,
+                         sqlite3_value **argv)
+{
+    struct search_cursor *cursor = (struct search_cursor *)base;
+    const char *query;
+    int status;
+
+    (void)unused;
+    (void)argc;
+    cursor_clear(cursor);
+    if ((plan & PLAN_QUERY) == 0) {
+        const ernie_error err = { ERNIE_EINVAL, "ernie_search: give a query: ernie_search('...')" };
+
+        return fail(base->pVtab, &err);
+    }
+    if (sqlite3_value_type(argv[0]) == SQLITE_NULL)
+        return SQLITE_OK; /* no rows */
+    if ((plan & PLAN_K) != 0 && sqlite3_value_type(argv[1]) != SQLITE_NULL) {
+        const ernie_error err = { ERNIE_EINVAL, "ernie_search: k must be 1 or more" };
+
+        if (sqlite3_value_int64(argv[1]) < 1)
+            return fail(base->pVtab, &err);
+        cursor->k = (size_t)sqlite3_value_int64(argv[1]);
+    }
+    query = (const char *)sqlite3_value_text(argv[0]);
+    cursor->query = query != NULL ? sqlite3_mprintf("%s", query) : NULL;
+    if (cursor->query == NULL)
+        return SQLITE_NOMEM;
+    status = fetch(cursor, cursor->k != 0 ? cursor->k : FIRST_FETCH);
+    return status == SQLITE_OK ? advance(cursor) : status;
+}
+
+static int cursor_next(sqlite3_vtab_cursor *base)
+{
+    struct search_cursor *cursor = (struct search_cursor *)base;
+
+    cursor->i++;
+    return advance(cursor);
+}
+
+static int cursor_eof(sqlite3_vtab_cursor *base)
+{
+    struct search_cursor *cursor = (struct search_cursor *)base;
+
+    return cursor->hits == NULL || cursor->i >= cursor->hits->n;
+}
+
+static int cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
+{
+    struct search_cursor *cursor = (struct search_cursor *)base;
+    const struct ernie_hit *hit = &cursor->hits->hit[cursor->i];
+
+    switch (column) {
+    case COLUMN_RANK:
+        sqlite3_result_int64(context, cursor->rank);
+        break;
+    case COLUMN_SCORE:
+        sqlite3_result_double(context, hit->score);
+        break;
+    case COLUMN_PATH:
+        sqlite3_result_text(context, hit->path, -1, SQLITE_TRANSIENT);
+        break;
+    case COLUMN_TITLE:
+        sqlite3_result_text(context, hit->title, -1, SQLITE_TRANSIENT);
+        break;
+    case COLUMN_LINE:
+        sqlite3_result_int64(context, (sqlite3_int64)hit->line);
+        break;
+    case COLUMN_SNIPPET:
+        sqlite3_result_text(context, hit->snippet, -1, SQLITE_TRANSIENT);
+        break;
+    case COLUMN_DOCUMENT_ID:
+        sqlite3_result_int64(context, hit->document_id);
+        break;
+    case COLUMN_CHUNK_ID:
+        sqlite3_result_int64(context, hit->chunk_id);
+        break;
+    case COLUMN_QUERY:
+        sqlite3_result_text(context, cursor->query, -1, SQLITE_TRANSIENT);
+        break;
+    default: /* k: NULL when it was not given */
+        if (cursor->k != 0)
+            sqlite3_result_int64(context, (sqlite3_int64)cursor->k);
+    }
+    return SQLITE_OK;
+}
+
+static int cursor_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
+{
+    *out = ((struct search_cursor *)base)->rank;
+    return SQLITE_OK;
+}
+
+int register_search_table(sqlite3 *connection, struct extension *extension)
+{
+    /* No xCreate: the table is there without CREATE VIRTUAL TABLE, and cannot be
+     * made otherwise. */
+    static const sqlite3_module module = {
+        .xConnect = table_connect,
+        .xBestIndex = table_best_index,
+        .xDisconnect = table_disconnect,
+        .xOpen = cursor_open,
+        .xClose = cursor_close,
+        .xFilter = cursor_filter,
+        .xNext = cursor_next,
+        .xEof = cursor_eof,
+        .xColumn = cursor_column,
+        .xRowid = cursor_rowid,
+    };
+
+    extension->n_references++;
+    return sqlite3_create_module_v2(connection, "ernie_search", &module, extension,
+                                    extension_release);
+}
