@@ -33,7 +33,7 @@ def main():
     parser.add_argument("--lines", type=int, default=30000)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--sweep", action="store_true", help="every code point too")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
 
     from transformers import AutoTokenizer
 
