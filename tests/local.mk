@@ -20,7 +20,20 @@ check_vocab_LDADD = libmodel.la libbase.la $(CHECK_LIBS)
 check_tokenizer_SOURCES = tests/check_tokenizer.c
 check_tokenizer_CPPFLAGS = $(TEST_CPPFLAGS)
 check_tokenizer_LDADD = libmodel.la libbase.la $(CHECK_LIBS)
+
+check_PROGRAMS += check_ann check_recall
+
+check_ann_SOURCES = tests/check_ann.c
+check_ann_CPPFLAGS = $(TEST_CPPFLAGS)
+check_ann_LDADD = libindex.la libbase.la $(CHECK_LIBS)
+
+check_recall_SOURCES = tests/check_recall.c
+check_recall_CPPFLAGS = $(TEST_CPPFLAGS)
+check_recall_LDADD = libindex.la libbase.la $(CHECK_LIBS)
 endif
+
+EXTRA_DIST += tests/data/index/README.md tests/data/index/make_flat.py \
+	tests/data/index/flat-3x4.ann
 
 # Ours in compare_tokenizer.py; built on request.
 EXTRA_PROGRAMS += tokenize_lines
