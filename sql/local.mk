@@ -1,8 +1,43 @@
 # The store, compiled for libsqlite3 ...
 noinst_LTLIBRARIES += libstore.la
-libstore_la_SOURCES = sql/sqlite.h sql/store.h
+libstore_la_SOURCES = sql/sqlite.h sql/store.c sql/store.h
 nodist_libstore_la_SOURCES = sql/schema_sql.h
 libstore_la_CPPFLAGS = $(AM_CPPFLAGS) -Isql $(SQLITE_CFLAGS)
 libstore_la_LIBADD = $(SQLITE_LIBS)
 
 EXTRA_DIST += sql/schema.sql
+
+# The schema as a C string.
+sql/schema_sql.h: sql/schema.sql
+	$(AM_V_GEN)$(MKDIR_P) sql && { \
+	  echo 'static const char schema_sql[] ='; \
+	  $(SED) -e 's/[\\"]/\\&/g' -e 's/^/    "/' -e 's/$$/\\n"/' $(srcdir)/sql/schema.sql; \
+	  echo '    "";'; } > $@.tmp && mv $@.tmp $@
+BUILT_SOURCES += sql/schema_sql.h
+CLEANFILES += sql/schema_sql.h
+
+# ... and for the function table of the host, in the extension. It exports its entry
+# points only, and brings no SQLite and nothing that reads documents.
+noinst_LTLIBRARIES += libstore_ext.la
+libstore_ext_la_SOURCES = $(libstore_la_SOURCES)
+nodist_libstore_ext_la_SOURCES = $(nodist_libstore_la_SOURCES)
+libstore_ext_la_CPPFLAGS = $(AM_CPPFLAGS) -Isql -DERNIE_EXTENSION $(SQLITE_CFLAGS)
+
+sqliteextensiondir = $(libdir)
+sqliteextension_LTLIBRARIES = ernie.la
+ernie_la_SOURCES = \
+	sql/extension.c sql/extension.h \
+	sql/function_embed.c \
+	sql/function_search.c \
+	sql/table_search.c
+ernie_la_CPPFLAGS = $(AM_CPPFLAGS) -DERNIE_EXTENSION $(SQLITE_CFLAGS)
+ernie_la_LIBADD = libsearch.la libmodel.la libkernel.la libindex.la libstore_ext.la libchunk.la \
+	libbase.la
+ernie_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -no-undefined \
+	-export-symbols-regex '^sqlite3_(extension|ernie|modernie)_init$$' -Wl,--exclude-libs,ALL
+
+# Where `sqlite3 x.db '.load ./ernie'` finds it in the build tree.
+all-local: ernie.so
+ernie.so: ernie.la
+	$(AM_V_at)$(LN_S) -f .libs/ernie.so $@
+CLEANFILES += ernie.so
