@@ -4,6 +4,7 @@ libmodel_la_SOURCES = \
 	src/model/encoder.h \
 	src/model/model.h \
 	src/model/normalize.c src/model/normalize.h \
+	src/model/tokenize.c \
 	src/model/tokenizer.c src/model/tokenizer.h \
 	src/model/vocab.c src/model/vocab.h
 libmodel_la_CPPFLAGS = $(AM_CPPFLAGS) $(UTF8PROC_CFLAGS)

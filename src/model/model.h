@@ -8,7 +8,8 @@
 #include "model/config.h"
 #include "model/tokenizer.h"
 #include "model/vocab.h"
-#include "model/weights.h"
+
+struct weights; /* model/weights.h, for those who look inside */
 
 struct ernie_model {
     char *directory;
