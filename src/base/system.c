@@ -16,6 +16,7 @@ struct system_table system_table = {
     .openat = system_openat,
     .close = close,
     .read = read,
+    .pread = pread,
     .write = write,
     .fstat = fstat,
     .fstatat = fstatat,

@@ -13,6 +13,7 @@ struct system_table {
     int (*openat)(int directory, const char *path, int flags, mode_t mode);
     int (*close)(int fd);
     ssize_t (*read)(int fd, void *out, size_t size_bytes);
+    ssize_t (*pread)(int fd, void *out, size_t size_bytes, off_t offset);
     ssize_t (*write)(int fd, const void *data, size_t size_bytes);
     int (*fstat)(int fd, struct stat *out);
     int (*fstatat)(int directory, const char *path, struct stat *out, int flags);

@@ -1,11 +1,15 @@
 noinst_LTLIBRARIES += libmodel.la
 libmodel_la_SOURCES = \
-	src/model/config.h \
-	src/model/encoder.h \
-	src/model/model.h \
+	src/model/config.c src/model/config.h \
+	src/model/encoder.c src/model/encoder.h \
+	src/model/linear.c src/model/linear.h \
+	src/model/model.c src/model/model.h \
 	src/model/normalize.c src/model/normalize.h \
+	src/model/pooling.c src/model/pooling.h \
+	src/model/safetensors.c src/model/safetensors.h \
 	src/model/tokenize.c \
 	src/model/tokenizer.c src/model/tokenizer.h \
-	src/model/vocab.c src/model/vocab.h
+	src/model/vocab.c src/model/vocab.h \
+	src/model/weights.c src/model/weights.h
 libmodel_la_CPPFLAGS = $(AM_CPPFLAGS) $(UTF8PROC_CFLAGS)
 libmodel_la_LIBADD = $(UTF8PROC_LIBS)

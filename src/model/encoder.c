@@ -1,0 +1,190 @@
+#include "model/encoder.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "kernel/blas.h"
+#include "kernel/kernel.h"
+#include "model/pooling.h"
+#include "model/weights.h"
+
+/* Rows of attention scores computed at a time: with up to 512 columns they stay in
+ * the second-level cache. */
+#define SCORE_ROWS 64
+
+/* T tokens of a batch at most, H hidden, F intermediate size, A heads, D = H / A. */
+struct encoder {
+    const struct ernie_model *model;
+    const struct kernel *kernel;
+    float *hidden;          /* [T][H] */
+    float *query_key_value; /* [T][3H] */
+    float *context;         /* [T][H] */
+    float *inner;           /* [T][F] */
+    float *scores;          /* [SCORE_ROWS][longest sequence] */
+};
+
+int encoder_new(const struct ernie_model *model, size_t max_tokens, struct encoder **out,
+                ernie_error *err)
+{
+    const struct model_config *config = &model->config;
+    struct encoder *encoder = memory_new(1, sizeof *encoder);
+    int status = ERNIE_OK;
+
+    if (encoder != NULL) {
+        blas_use_one_thread();
+        encoder->model = model;
+        encoder->kernel = kernel_pick();
+        encoder->hidden = memory_new_aligned(max_tokens, config->hidden_size * sizeof(float));
+        encoder->query_key_value =
+            memory_new_aligned(max_tokens, 3 * config->hidden_size * sizeof(float));
+        encoder->context = memory_new_aligned(max_tokens, config->hidden_size * sizeof(float));
+        encoder->inner = memory_new_aligned(max_tokens, config->intermediate_size * sizeof(float));
+        encoder->scores =
+            memory_new_aligned(SCORE_ROWS, config->max_position_embeddings * sizeof(float));
+    }
+    if (encoder == NULL || encoder->hidden == NULL || encoder->query_key_value == NULL ||
+        encoder->context == NULL || encoder->inner == NULL || encoder->scores == NULL)
+        status = error_set(err, ERNIE_ENOMEM, "encoder: out of memory");
+    if (status != ERNIE_OK) {
+        encoder_free(encoder);
+        return status;
+    }
+    *out = encoder;
+    return ERNIE_OK;
+}
+
+void encoder_free(struct encoder *encoder)
+{
+    if (encoder == NULL)
+        return;
+    memory_free_aligned(encoder->hidden);
+    memory_free_aligned(encoder->query_key_value);
+    memory_free_aligned(encoder->context);
+    memory_free_aligned(encoder->inner);
+    memory_free_aligned(encoder->scores);
+    memory_free(encoder);
+}
+
+/* x = layer_norm(x + bias + residual), row by row. */
+static void normalize(const struct encoder *encoder, const struct layer_norm *norm, size_t n,
+                      float *x, const float *bias, const float *residual)
+{
+    const size_t hidden_size = encoder->model->config.hidden_size;
+    const float eps = (float)encoder->model->config.layer_norm_eps;
+
+    for (size_t i = 0; i < n; i++)
+        encoder->kernel->layer_norm(hidden_size, x + i * hidden_size, bias,
+                                    residual != NULL ? residual + i * hidden_size : NULL,
+                                    norm->gamma, norm->beta, eps);
+}
+
+/* The sum of a token's word, position, segment and task-type vectors. */
+static void embed_tokens(struct encoder *encoder, const struct token_batch *batch)
+{
+    const struct weights *weights = encoder->model->weights;
+    const size_t hidden_size = weights->hidden_size;
+
+    for (size_t i = 0; i < batch->n_sequences; i++) {
+        for (size_t t = batch->start[i]; t < batch->start[i + 1]; t++) {
+            float *x = encoder->hidden + t * hidden_size;
+
+            memset(x, 0, hidden_size * sizeof *x);
+            embedding_add(&weights->word, hidden_size, (size_t)batch->input_ids[t], x);
+            embedding_add(&weights->position, hidden_size, t - batch->start[i], x);
+            embedding_add(&weights->token_type, hidden_size,
+                          batch->token_type_ids != NULL ? (size_t)batch->token_type_ids[t] : 0, x);
+            if (weights->task_type.n_rows > 0)
+                embedding_add(&weights->task_type, hidden_size,
+                              batch->task_type_ids != NULL ? (size_t)batch->task_type_ids[t] : 0,
+                              x);
+        }
+    }
+    normalize(encoder, &weights->embedding_norm, batch->start[batch->n_sequences],
+              encoder->hidden, NULL, NULL);
+}
+
+/* One head of one sequence: context = softmax(Q K^T / sqrt D) V, for n tokens whose
+ * rows are ld apart. Vaswani et al. 2017, section 3.2. */
+static void attend(struct encoder *encoder, size_t n, size_t head_size, const float *query,
+                   const float *key, const float *value, size_t ld, float *context, size_t ldc)
+{
+    const float scale = 1.0f / sqrtf((float)head_size);
+
+    for (size_t i = 0; i < n; i += SCORE_ROWS) {
+        size_t rows = n - i < SCORE_ROWS ? n - i : SCORE_ROWS;
+
+        blas_multiply_transposed(rows, n, head_size, scale, query + i * ld, ld, key, ld,
+                                 encoder->scores, n);
+        for (size_t j = 0; j < rows; j++)
+            encoder->kernel->softmax(n, encoder->scores + j * n);
+        blas_multiply(rows, head_size, n, encoder->scores, n, value, ld, context + i * ldc, ldc);
+    }
+}
+
+static void attend_all(struct encoder *encoder, const struct token_batch *batch)
+{
+    const struct model_config *config = &encoder->model->config;
+    const size_t hidden_size = config->hidden_size, head_size = hidden_size / config->n_heads;
+
+    for (size_t i = 0; i < batch->n_sequences; i++) {
+        const size_t start = batch->start[i], n = batch->start[i + 1] - start;
+        const float *rows = encoder->query_key_value + start * 3 * hidden_size;
+
+        for (size_t head = 0; head < config->n_heads; head++) {
+            const float *query = rows + head * head_size;
+
+            attend(encoder, n, head_size, query, query + hidden_size, query + 2 * hidden_size,
+                   3 * hidden_size, encoder->context + start * hidden_size + head * head_size,
+                   hidden_size);
+        }
+    }
+}
+
+/* Self-attention and feed-forward, each with its residual and normalised after it. */
+static void apply_layer(struct encoder *encoder, const struct layer *layer,
+                        const struct token_batch *batch)
+{
+    const struct kernel *kernel = encoder->kernel;
+    const size_t n = batch->start[batch->n_sequences];
+    float *hidden = encoder->hidden, *attended = encoder->query_key_value;
+
+    linear_multiply(&layer->query_key_value, n, hidden, encoder->query_key_value);
+    for (size_t i = 0; i < n; i++)
+        kernel->add(layer->query_key_value.n_out,
+                    encoder->query_key_value + i * layer->query_key_value.n_out,
+                    layer->query_key_value.bias);
+    attend_all(encoder, batch);
+    /* Queries, keys and values are not needed any more: their memory takes the output. */
+    linear_multiply(&layer->attention_output, n, encoder->context, attended);
+    normalize(encoder, &layer->attention_norm, n, attended, layer->attention_output.bias, hidden);
+
+    linear_multiply(&layer->intermediate, n, attended, encoder->inner);
+    for (size_t i = 0; i < n; i++)
+        kernel->add_gelu(layer->intermediate.n_out,
+                         encoder->inner + i * layer->intermediate.n_out,
+                         layer->intermediate.bias);
+    linear_multiply(&layer->output, n, encoder->inner, hidden);
+    normalize(encoder, &layer->output_norm, n, hidden, layer->output.bias, attended);
+}
+
+const float *encoder_forward(struct encoder *encoder, const struct token_batch *batch)
+{
+    const struct weights *weights = encoder->model->weights;
+
+    embed_tokens(encoder, batch);
+    for (size_t i = 0; i < weights->n_layers; i++)
+        apply_layer(encoder, &weights->layer[i], batch);
+    return encoder->hidden;
+}
+
+void encoder_embed(struct encoder *encoder, const struct token_batch *batch, float *out)
+{
+    const struct model_config *config = &encoder->model->config;
+    const float *tokens = encoder_forward(encoder, batch);
+
+    for (size_t i = 0; i < batch->n_sequences; i++)
+        pooling_apply(config->pooling, batch->start[i + 1] - batch->start[i],
+                      config->hidden_size, tokens + batch->start[i] * config->hidden_size,
+                      out + i * config->hidden_size);
+}

@@ -1,0 +1,253 @@
+#include "model/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <fcntl.h>
+
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/system.h"
+#include "model/safetensors.h"
+#include "model/weights.h"
+
+#define DEFAULT_NAME "ernie-micro-zh-en"
+
+/* ---- where the default model is ---------------------------------------- */
+
+static int is_model_directory(const char *directory)
+{
+    char *path = path_join(directory, "config.json");
+    struct stat st;
+    int is = path != NULL && system_table.fstatat(AT_FDCWD, path, &st, 0) == 0;
+
+    memory_free(path);
+    return is;
+}
+
+/* Joins the parts; takes the result when a model is there, else notes where it
+ * looked. 1: found, 0: not there, -1: memory ran out. */
+static int try_place(const char *base, const char *below, char **found, struct buffer *looked)
+{
+    char *folder = path_join(base, below);
+    char *directory = folder != NULL ? path_join(folder, DEFAULT_NAME) : NULL;
+
+    memory_free(folder);
+    if (directory == NULL)
+        return -1;
+    if (is_model_directory(directory)) {
+        *found = directory;
+        return 1;
+    }
+    buffer_printf(looked, "%s%s", looked->size > 0 ? ", " : "", directory);
+    memory_free(directory);
+    return 0;
+}
+
+/* $XDG_DATA_HOME, by the XDG Base Directory Specification ~/.local/share. */
+static int try_user(char **found, struct buffer *looked)
+{
+    const char *data = secure_getenv("XDG_DATA_HOME"), *home = secure_getenv("HOME");
+
+    if (data != NULL && data[0] == '/')
+        return try_place(data, "ernie/models", found, looked);
+    if (home != NULL && home[0] == '/')
+        return try_place(home, ".local/share/ernie/models", found, looked);
+    return 0;
+}
+
+/* Beside this code: in a build tree the library is in .libs and the models one
+ * folder up; in an installation moved as a whole they are in ../share. */
+static int try_module(char **found, struct buffer *looked)
+{
+    static const char *const below[] = { "models", "../models", "../share/ernie/models" };
+    char *module = path_of_module();
+    int result = 0;
+
+    for (size_t i = 0; module != NULL && result == 0 && i < 3; i++)
+        result = try_place(module, below[i], found, looked);
+    memory_free(module);
+    return result;
+}
+
+static int find_default(char **out, ernie_error *err)
+{
+    const char *given = secure_getenv("ERNIE_MODEL");
+    struct buffer looked = { 0 };
+    int result, status = ERNIE_OK;
+
+    if (given != NULL && given[0] != '\0') {
+        /* Asked for by name: no other will do. */
+        *out = memory_copy_text(given, strlen(given));
+        return *out != NULL ? ERNIE_OK : error_set(err, ERNIE_ENOMEM, "model: out of memory");
+    }
+    result = try_user(out, &looked);
+    if (result == 0)
+        result = try_module(out, &looked);
+    if (result == 0)
+        result = try_place(ERNIE_DATADIR, "models", out, &looked);
+    if (result < 0 || looked.failed)
+        status = error_set(err, ERNIE_ENOMEM, "model: out of memory");
+    else if (result == 0)
+        status = error_set(err, ERNIE_ENOTFOUND, "model: none in %s", looked.data);
+    buffer_reset(&looked);
+    return status;
+}
+
+/* ---- opening ----------------------------------------------------------- */
+
+static int file_exists(const char *directory, const char *name)
+{
+    char *path = path_join(directory, name);
+    struct stat st;
+    int exists = path != NULL && system_table.fstatat(AT_FDCWD, path, &st, 0) == 0;
+
+    memory_free(path);
+    return exists;
+}
+
+/* Formats that run code when they are read, or that are no checkpoint of this kind,
+ * are never opened; what to do instead is said. */
+static int refuse_other_format(const char *directory, ernie_error *err)
+{
+    static const char *const others[] = { "pytorch_model.bin", "model_state.pdparams",
+                                          "model.onnx", "onnx/model.onnx", "tf_model.h5",
+                                          "model.gguf", "ggml-model.bin" };
+
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (file_exists(directory, others[i]))
+            return error_set(err, ERNIE_EFORMAT,
+                             "%s/%s: only model.safetensors is read; convert it once in Python: "
+                             "AutoModel.from_pretrained(DIR).save_pretrained(DIR)",
+                             directory, others[i]);
+    return error_set(err, ERNIE_ENOTFOUND, "%s/model.safetensors: No such file or directory",
+                     directory);
+}
+
+static int load_weights(struct ernie_model *model, struct hasher *hasher, ernie_error *err)
+{
+    struct safetensors *file = NULL;
+    char *path = path_join(model->directory, "model.safetensors");
+    int status;
+
+    if (path == NULL)
+        return error_set(err, ERNIE_ENOMEM, "model: out of memory");
+    status = safetensors_open(path, &file, err);
+    if (status == ERNIE_ENOTFOUND)
+        status = refuse_other_format(model->directory, err);
+    else if (status == ERNIE_OK)
+        status = weights_load(file, &model->config, hasher, &model->weights, err);
+    safetensors_close(file);
+    memory_free(path);
+    return status;
+}
+
+static int load_vocabulary(struct ernie_model *model, ernie_error *err)
+{
+    char *path = path_join(model->directory, "vocab.txt");
+    int status;
+
+    if (path == NULL)
+        return error_set(err, ERNIE_ENOMEM, "model: out of memory");
+    status = vocab_open(path, &model->vocab, err);
+    /* An id past the embedding's rows would read past its end. */
+    if (status == ERNIE_OK && vocab_size(model->vocab) > model->config.vocab_size)
+        status = error_set(err, ERNIE_EFORMAT, "%s: %zu words, but config.json's vocab_size is %zu",
+                           path, vocab_size(model->vocab), model->config.vocab_size);
+    if (status == ERNIE_OK)
+        status = tokenizer_new(model->vocab, &model->config, &model->tokenizer, err);
+    memory_free(path);
+    return status;
+}
+
+/* What the configuration changes in an embedding. */
+static void hash_config(const struct model_config *config, struct hasher *hasher)
+{
+    char text[512];
+    int size = snprintf(text, sizeof text, "%zu %zu %zu %zu %a %d %d %d %zu %d",
+                        config->hidden_size, config->n_layers, config->n_heads,
+                        config->intermediate_size, config->layer_norm_eps, config->do_lower_case,
+                        config->tokenize_chinese_chars, config->strip_accents,
+                        config->max_tokens, (int)config->pooling);
+
+    hasher_add(hasher, text, (size_t)size);
+    hasher_add(hasher, config->special_tokens, sizeof config->special_tokens);
+}
+
+static int load(struct ernie_model *model, ernie_error *err)
+{
+    struct hasher *hasher = hasher_new();
+    struct hash vocabulary;
+    int status;
+
+    if (hasher == NULL)
+        return error_set(err, ERNIE_ENOMEM, "model: out of memory");
+    status = model_config_load(model->directory, &model->config, err);
+    if (status == ERNIE_OK)
+        status = load_vocabulary(model, err);
+    if (status == ERNIE_OK)
+        status = load_weights(model, hasher, err);
+    if (status == ERNIE_OK) {
+        vocabulary = vocab_hash(model->vocab);
+        hasher_add(hasher, vocabulary.bytes, sizeof vocabulary.bytes);
+        hash_config(&model->config, hasher);
+        model->fingerprint = hasher_result(hasher);
+        hash_to_hex(&model->fingerprint, model->fingerprint_hex);
+    }
+    hasher_free(hasher);
+    return status;
+}
+
+int ernie_model_open(const char *directory, ernie_model **out, ernie_error *err)
+{
+    struct ernie_model *model = memory_new(1, sizeof *model);
+    int status = ERNIE_OK;
+
+    if (model == NULL)
+        return error_set(err, ERNIE_ENOMEM, "model: out of memory");
+    if (directory == NULL)
+        status = find_default(&model->directory, err);
+    else if ((model->directory = memory_copy_text(directory, strlen(directory))) == NULL)
+        status = error_set(err, ERNIE_ENOMEM, "model: out of memory");
+    if (status == ERNIE_OK)
+        status = load(model, err);
+    if (status != ERNIE_OK) {
+        ernie_model_close(model);
+        return status;
+    }
+    *out = model;
+    return ERNIE_OK;
+}
+
+void ernie_model_close(ernie_model *model)
+{
+    if (model == NULL)
+        return;
+    weights_free(model->weights);
+    tokenizer_free(model->tokenizer);
+    vocab_close(model->vocab);
+    memory_free(model->directory);
+    memory_free(model);
+}
+
+size_t ernie_model_dim(const ernie_model *model)
+{
+    return model->config.hidden_size;
+}
+
+size_t ernie_model_max_tokens(const ernie_model *model)
+{
+    return model->config.max_tokens;
+}
+
+const char *ernie_model_directory(const ernie_model *model)
+{
+    return model->directory;
+}
+
+const char *ernie_model_fingerprint(const ernie_model *model)
+{
+    return model->fingerprint_hex;
+}

@@ -1,0 +1,40 @@
+/* Tensors by name in a safetensors file: 8 bytes of header length (little-endian),
+ * a JSON header that gives each tensor's type, shape and place, then the data. The
+ * header is checked whole when the file is opened: tensors fill the data without
+ * hole or overlap, and each is as long as its shape says. The data is read, never
+ * mapped, so that a file that shrinks meanwhile is an error and not a signal.
+ * https://github.com/huggingface/safetensors#format */
+#ifndef ERNIE_MODEL_SAFETENSORS_H
+#define ERNIE_MODEL_SAFETENSORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum tensor_type { TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_I8, TENSOR_OTHER };
+
+#define TENSOR_MAX_DIMENSIONS 8
+
+struct tensor {
+    const char *name;
+    enum tensor_type type;
+    size_t n_dimensions;
+    size_t shape[TENSOR_MAX_DIMENSIONS];
+    uint64_t start; /* of the file */
+    size_t size_bytes;
+};
+
+struct safetensors;
+
+int safetensors_open(const char *path, struct safetensors **out, ernie_error *err);
+void safetensors_close(struct safetensors *file);
+
+const char *safetensors_path(const struct safetensors *file);
+/* NULL when there is none of that name. */
+const struct tensor *safetensors_find(const struct safetensors *file, const char *name);
+/* Reads size bytes of a tensor from an offset in it. */
+int safetensors_read(const struct safetensors *file, const struct tensor *tensor, size_t offset,
+                     size_t size, void *out, ernie_error *err);
+
+#endif

@@ -1,0 +1,423 @@
+#include "model/weights.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+/* Bytes converted at once: a part of the file that stays in the cache. */
+#define BLOCK 65536
+
+/* ---- numbers of other formats ------------------------------------------ */
+
+static float float_of_bits(uint32_t bits)
+{
+    float value;
+
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* IEEE 754 binary16. */
+static float from_f16(uint16_t half)
+{
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31,
+             fraction = half & 0x3ff;
+
+    if (exponent == 31) /* infinity and NaN stay so */
+        return float_of_bits(sign | 0x7f800000 | fraction << 13);
+    if (exponent == 0) /* zero and subnormals: fraction * 2^-24 */
+        return (sign ? -1.0f : 1.0f) * (float)fraction * 0x1p-24f;
+    return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
+}
+
+/* n numbers of a type into float32; bytes need no alignment. */
+static void widen(enum tensor_type type, size_t n, const uint8_t *bytes, float *out)
+{
+    uint16_t half;
+
+    switch (type) {
+    case TENSOR_F32:
+        memcpy(out, bytes, n * sizeof *out);
+        break;
+    case TENSOR_F16:
+        for (size_t i = 0; i < n; i++) {
+            memcpy(&half, bytes + 2 * i, sizeof half);
+            out[i] = from_f16(half);
+        }
+        break;
+    case TENSOR_BF16: /* the upper half of a float32 */
+        for (size_t i = 0; i < n; i++) {
+            memcpy(&half, bytes + 2 * i, sizeof half);
+            out[i] = float_of_bits((uint32_t)half << 16);
+        }
+        break;
+    default:
+        for (size_t i = 0; i < n; i++)
+            out[i] = (float)(int8_t)bytes[i];
+    }
+}
+
+/* ---- loading ----------------------------------------------------------- */
+
+struct loader {
+    const struct safetensors *file;
+    const char *prefix; /* of every name: "bert.", "ernie." or "" */
+    struct hasher *hasher;
+    uint8_t block[BLOCK];
+};
+
+static size_t type_size(enum tensor_type type)
+{
+    return type == TENSOR_F32 ? 4 : type == TENSOR_I8 ? 1 : 2;
+}
+
+/* Finds a tensor and checks its shape; a vector has columns 1 and may be written
+ * [rows] or [rows][1]. *out is NULL when there is none of the name. */
+static int find(const struct loader *loader, const char *name, size_t rows, size_t columns,
+                const struct tensor **out, ernie_error *err)
+{
+    const char *path = safetensors_path(loader->file);
+    const struct tensor *tensor;
+    char full[160];
+
+    snprintf(full, sizeof full, "%s%s", loader->prefix, name);
+    tensor = safetensors_find(loader->file, full);
+    *out = tensor;
+    if (tensor == NULL)
+        return ERNIE_OK;
+    if (tensor->n_dimensions == 2
+            ? tensor->shape[0] != rows || tensor->shape[1] != columns
+            : tensor->n_dimensions != 1 || columns != 1 || tensor->shape[0] != rows)
+        return error_set(err, ERNIE_EFORMAT, "%s: %s: shape is not %zu x %zu, as config.json says",
+                         path, full, rows, columns);
+    if (tensor->type == TENSOR_OTHER)
+        return error_set(err, ERNIE_EFORMAT, "%s: %s: dtype is none of F32, F16, BF16, I8", path,
+                         full);
+    return ERNIE_OK;
+}
+
+static int missing(const struct loader *loader, const char *name, ernie_error *err)
+{
+    return error_set(err, ERNIE_EFORMAT, "%s: %s%s: missing", safetensors_path(loader->file),
+                     loader->prefix, name);
+}
+
+/* All numbers of a tensor as float32. */
+static int read_floats(struct loader *loader, const struct tensor *tensor, float *out,
+                       ernie_error *err)
+{
+    const size_t size = type_size(tensor->type);
+
+    for (size_t offset = 0; offset < tensor->size_bytes; offset += BLOCK) {
+        size_t n = tensor->size_bytes - offset < BLOCK ? tensor->size_bytes - offset : BLOCK;
+        float *part = out + offset / size;
+        int status = safetensors_read(loader->file, tensor, offset, n, loader->block, err);
+
+        if (status != ERNIE_OK)
+            return status;
+        hasher_add(loader->hasher, loader->block, n);
+        widen(tensor->type, n / size, loader->block, part);
+        for (size_t i = 0; i < n / size; i++)
+            if (!isfinite(part[i]))
+                return error_set(err, ERNIE_EFORMAT, "%s: %s: holds infinity or NaN",
+                                 safetensors_path(loader->file), tensor->name);
+    }
+    return ERNIE_OK;
+}
+
+/* A vector under one of two names: checkpoints of TensorFlow's time say gamma and
+ * beta for what others call weight and bias. */
+static int load_vector(struct loader *loader, const char *name, const char *old_name, size_t n,
+                       float **out, ernie_error *err)
+{
+    const struct tensor *tensor;
+    int status = find(loader, name, n, 1, &tensor, err);
+
+    if (status == ERNIE_OK && tensor == NULL && old_name != NULL)
+        status = find(loader, old_name, n, 1, &tensor, err);
+    if (status != ERNIE_OK)
+        return status;
+    if (tensor == NULL)
+        return missing(loader, name, err);
+    if (tensor->type == TENSOR_I8)
+        return error_set(err, ERNIE_EFORMAT, "%s: %s: dtype must not be I8",
+                         safetensors_path(loader->file), tensor->name);
+    *out = memory_new_aligned(n, sizeof **out);
+    if (*out == NULL)
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(loader->file));
+    return read_floats(loader, tensor, *out, err);
+}
+
+/* The factors of an int8 matrix, one a row. */
+static int load_scale(struct loader *loader, const char *name, size_t rows, float **out,
+                      ernie_error *err)
+{
+    char scale_name[200];
+
+    snprintf(scale_name, sizeof scale_name, "%s_scale", name);
+    return load_vector(loader, scale_name, NULL, rows, out, err);
+}
+
+/* A matrix as float32 into out [rows][columns]. */
+static int load_matrix(struct loader *loader, const char *name, size_t rows, size_t columns,
+                       float *out, ernie_error *err)
+{
+    const struct tensor *tensor;
+    float *scale = NULL;
+    int status = find(loader, name, rows, columns, &tensor, err);
+
+    if (status == ERNIE_OK && tensor == NULL)
+        status = missing(loader, name, err);
+    if (status == ERNIE_OK)
+        status = read_floats(loader, tensor, out, err);
+    if (status == ERNIE_OK && tensor->type == TENSOR_I8)
+        status = load_scale(loader, name, rows, &scale, err);
+    for (size_t i = 0; status == ERNIE_OK && scale != NULL && i < rows; i++)
+        for (size_t j = 0; j < columns; j++)
+            out[i * columns + j] *= scale[i];
+    memory_free_aligned(scale);
+    return status;
+}
+
+/* n linear layers of the same shape, under names [n], as one that gives their
+ * outputs after each other. */
+static int load_linear(struct loader *loader, size_t n, const char *const *names, size_t n_in,
+                       size_t n_out, struct linear *out, ernie_error *err)
+{
+    char name[160];
+    int status = ERNIE_OK;
+
+    out->n_in = n_in;
+    out->n_out = n * n_out;
+    out->weight = memory_new_aligned(n * n_out, n_in * sizeof *out->weight);
+    out->bias = memory_new_aligned(n * n_out, sizeof *out->bias);
+    if (out->weight == NULL || out->bias == NULL)
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(loader->file));
+    for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
+        float *bias = NULL;
+
+        snprintf(name, sizeof name, "%s.weight", names[i]);
+        status = load_matrix(loader, name, n_out, n_in, out->weight + i * n_out * n_in, err);
+        snprintf(name, sizeof name, "%s.bias", names[i]);
+        if (status == ERNIE_OK)
+            status = load_vector(loader, name, NULL, n_out, &bias, err);
+        if (status == ERNIE_OK)
+            memcpy(out->bias + i * n_out, bias, n_out * sizeof *bias);
+        memory_free_aligned(bias);
+    }
+    return status;
+}
+
+static int load_norm(struct loader *loader, const char *name, size_t hidden_size,
+                     struct layer_norm *out, ernie_error *err)
+{
+    char names[4][160];
+    int status;
+
+    snprintf(names[0], sizeof names[0], "%s.weight", name);
+    snprintf(names[1], sizeof names[1], "%s.gamma", name);
+    snprintf(names[2], sizeof names[2], "%s.bias", name);
+    snprintf(names[3], sizeof names[3], "%s.beta", name);
+    status = load_vector(loader, names[0], names[1], hidden_size, &out->gamma, err);
+    return status == ERNIE_OK
+               ? load_vector(loader, names[2], names[3], hidden_size, &out->beta, err)
+               : status;
+}
+
+static int load_int8_rows(struct loader *loader, const struct tensor *tensor, const char *name,
+                          struct embedding *out, ernie_error *err)
+{
+    int status;
+
+    out->rows_i8 = memory_new_aligned(tensor->size_bytes, 1);
+    if (out->rows_i8 == NULL)
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(loader->file));
+    status = safetensors_read(loader->file, tensor, 0, tensor->size_bytes, out->rows_i8, err);
+    if (status != ERNIE_OK)
+        return status;
+    hasher_add(loader->hasher, out->rows_i8, tensor->size_bytes);
+    return load_scale(loader, name, out->n_rows, &out->scale, err);
+}
+
+static int load_embedding(struct loader *loader, const char *name, size_t n_rows,
+                          size_t hidden_size, int optional, struct embedding *out,
+                          ernie_error *err)
+{
+    const struct tensor *tensor;
+    int status = find(loader, name, n_rows, hidden_size, &tensor, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    if (tensor == NULL)
+        return optional ? ERNIE_OK : missing(loader, name, err);
+    out->n_rows = n_rows;
+    if (tensor->type == TENSOR_I8)
+        return load_int8_rows(loader, tensor, name, out, err);
+    out->rows = memory_new_aligned(n_rows, hidden_size * sizeof *out->rows);
+    if (out->rows == NULL)
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(loader->file));
+    return read_floats(loader, tensor, out->rows, err);
+}
+
+static int load_layer(struct loader *loader, size_t i, const struct model_config *config,
+                      struct layer *out, ernie_error *err)
+{
+    static const char *const parts[] = {
+        "attention.self.query", "attention.self.key", "attention.self.value",
+        "attention.output.dense", "attention.output.LayerNorm", "intermediate.dense",
+        "output.dense", "output.LayerNorm",
+    };
+    const size_t hidden = config->hidden_size, inner = config->intermediate_size;
+    char buffers[8][96];
+    const char *names[8];
+    int status;
+
+    for (size_t j = 0; j < 8; j++) {
+        snprintf(buffers[j], sizeof buffers[j], "encoder.layer.%zu.%s", i, parts[j]);
+        names[j] = buffers[j];
+    }
+    status = load_linear(loader, 3, names, hidden, hidden, &out->query_key_value, err);
+    if (status == ERNIE_OK)
+        status = load_linear(loader, 1, names + 3, hidden, hidden, &out->attention_output, err);
+    if (status == ERNIE_OK)
+        status = load_norm(loader, names[4], hidden, &out->attention_norm, err);
+    if (status == ERNIE_OK)
+        status = load_linear(loader, 1, names + 5, hidden, inner, &out->intermediate, err);
+    if (status == ERNIE_OK)
+        status = load_linear(loader, 1, names + 6, inner, hidden, &out->output, err);
+    return status == ERNIE_OK ? load_norm(loader, names[7], hidden, &out->output_norm, err)
+                              : status;
+}
+
+static int load_all(struct loader *loader, const struct model_config *config, struct weights *out,
+                    ernie_error *err)
+{
+    const size_t hidden = config->hidden_size;
+    const struct {
+        const char *name;
+        size_t n_rows;
+        int optional;
+        struct embedding *out;
+    } embeddings[] = {
+        { "embeddings.word_embeddings.weight", config->vocab_size, 0, &out->word },
+        { "embeddings.position_embeddings.weight", config->max_position_embeddings, 0,
+          &out->position },
+        { "embeddings.token_type_embeddings.weight", config->type_vocab_size, 0,
+          &out->token_type },
+        /* Community conversions of ERNIE 3.0 ask for task types and leave them out. */
+        { "embeddings.task_type_embeddings.weight", config->task_type_vocab_size, 1,
+          &out->task_type },
+    };
+    int status = ERNIE_OK;
+
+    for (size_t i = 0; status == ERNIE_OK && i < 4; i++)
+        if (embeddings[i].n_rows > 0)
+            status = load_embedding(loader, embeddings[i].name, embeddings[i].n_rows, hidden,
+                                    embeddings[i].optional, embeddings[i].out, err);
+    if (status == ERNIE_OK)
+        status = load_norm(loader, "embeddings.LayerNorm", hidden, &out->embedding_norm, err);
+    for (size_t i = 0; status == ERNIE_OK && i < config->n_layers; i++)
+        status = load_layer(loader, i, config, &out->layer[i], err);
+    return status;
+}
+
+/* What stands before the names in this file. */
+static const char *find_prefix(const struct safetensors *file)
+{
+    static const char *const prefixes[] = { "", "bert.", "ernie." };
+    char name[80];
+
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "%sembeddings.word_embeddings.weight", prefixes[i]);
+        if (safetensors_find(file, name) != NULL)
+            return prefixes[i];
+    }
+    return "";
+}
+
+int weights_load(const struct safetensors *file, const struct model_config *config,
+                 struct hasher *hasher, struct weights **out, ernie_error *err)
+{
+    struct weights *weights = memory_new(1, sizeof *weights);
+    struct loader *loader = memory_new(1, sizeof *loader);
+    int status;
+
+    if (weights != NULL)
+        weights->layer = memory_new(config->n_layers, sizeof *weights->layer);
+    if (weights == NULL || weights->layer == NULL || loader == NULL) {
+        status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(file));
+    } else {
+        weights->hidden_size = config->hidden_size;
+        weights->n_layers = config->n_layers;
+        loader->file = file;
+        loader->prefix = find_prefix(file);
+        loader->hasher = hasher;
+        status = load_all(loader, config, weights, err);
+    }
+    memory_free(loader);
+    if (status != ERNIE_OK) {
+        weights_free(weights);
+        return status;
+    }
+    *out = weights;
+    return ERNIE_OK;
+}
+
+/* ---- releasing --------------------------------------------------------- */
+
+static void free_norm(struct layer_norm *norm)
+{
+    memory_free_aligned(norm->gamma);
+    memory_free_aligned(norm->beta);
+}
+
+static void free_linear(struct linear *linear)
+{
+    memory_free_aligned(linear->weight);
+    memory_free_aligned(linear->bias);
+}
+
+static void free_embedding(struct embedding *embedding)
+{
+    memory_free_aligned(embedding->rows);
+    memory_free_aligned(embedding->rows_i8);
+    memory_free_aligned(embedding->scale);
+}
+
+void weights_free(struct weights *weights)
+{
+    if (weights == NULL)
+        return;
+    for (size_t i = 0; weights->layer != NULL && i < weights->n_layers; i++) {
+        free_linear(&weights->layer[i].query_key_value);
+        free_linear(&weights->layer[i].attention_output);
+        free_norm(&weights->layer[i].attention_norm);
+        free_linear(&weights->layer[i].intermediate);
+        free_linear(&weights->layer[i].output);
+        free_norm(&weights->layer[i].output_norm);
+    }
+    memory_free(weights->layer);
+    free_embedding(&weights->word);
+    free_embedding(&weights->position);
+    free_embedding(&weights->token_type);
+    free_embedding(&weights->task_type);
+    free_norm(&weights->embedding_norm);
+    memory_free(weights);
+}
+
+void embedding_add(const struct embedding *embedding, size_t hidden_size, size_t id, float *out)
+{
+    if (embedding->rows != NULL) {
+        const float *row = embedding->rows + id * hidden_size;
+
+        for (size_t i = 0; i < hidden_size; i++)
+            out[i] += row[i];
+    } else {
+        const int8_t *row = embedding->rows_i8 + id * hidden_size;
+
+        for (size_t i = 0; i < hidden_size; i++)
+            out[i] += (float)row[i] * embedding->scale[id];
+    }
+}

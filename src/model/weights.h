@@ -1,0 +1,55 @@
+/* The weights of one ERNIE or BERT encoder, by name and shape, in the form that
+ * the forward pass takes them. */
+#ifndef ERNIE_MODEL_WEIGHTS_H
+#define ERNIE_MODEL_WEIGHTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "model/config.h"
+#include "model/linear.h"
+#include "model/safetensors.h"
+
+/* H hidden, F intermediate size. */
+struct layer_norm {
+    float *gamma, *beta; /* [H] */
+};
+
+struct layer {
+    struct linear query_key_value; /* H -> 3H, the three after each other */
+    struct linear attention_output; /* H -> H */
+    struct layer_norm attention_norm;
+    struct linear intermediate; /* H -> F */
+    struct linear output;       /* F -> H */
+    struct layer_norm output_norm;
+};
+
+/* A row for each id. The word embeddings are most of a small model, and of them a
+ * text needs few rows: int8 ones stay int8. */
+struct embedding {
+    size_t n_rows;
+    float *rows;       /* [n_rows][H], or NULL */
+    int8_t *rows_i8;   /* [n_rows][H] with scale, when rows is NULL */
+    float *scale;      /* [n_rows] */
+};
+
+struct weights {
+    size_t hidden_size, n_layers;
+    struct embedding word, position, token_type, task_type; /* task_type: no rows when absent */
+    struct layer_norm embedding_norm;
+    struct layer *layer; /* [n_layers] */
+};
+
+/* Reads every tensor that the configuration asks for, checks its shape and that all
+ * numbers are finite, and adds its bytes to hasher. Tensors of other names are not
+ * looked at. */
+int weights_load(const struct safetensors *file, const struct model_config *config,
+                 struct hasher *hasher, struct weights **out, ernie_error *err);
+void weights_free(struct weights *weights);
+
+/* Adds row id of the embedding to out [H]. */
+void embedding_add(const struct embedding *embedding, size_t hidden_size, size_t id, float *out);
+
+#endif
