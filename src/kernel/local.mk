@@ -12,8 +12,8 @@ libkernel_la_LIBADD = $(OPENBLAS_LIBS)
 if X86_64
 noinst_LTLIBRARIES += libkernel_avx2.la libkernel_avx512.la
 libkernel_avx2_la_SOURCES = src/kernel/kernel_avx2.c
-libkernel_avx2_la_CFLAGS = $(AM_CFLAGS) -O3 -mavx2 -mfma
+libkernel_avx2_la_CFLAGS = $(AM_CFLAGS) -mavx2 -mfma
 libkernel_avx512_la_SOURCES = src/kernel/kernel_avx512.c
-libkernel_avx512_la_CFLAGS = $(AM_CFLAGS) -O3 -mavx512f -mavx512dq -mprefer-vector-width=512
+libkernel_avx512_la_CFLAGS = $(AM_CFLAGS) -mavx512f -mavx512dq -mprefer-vector-width=512
 libkernel_la_LIBADD += libkernel_avx2.la libkernel_avx512.la
 endif
