@@ -2,12 +2,15 @@ include_HEADERS = src/ernie.h
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = src/ernie.pc
 
+# ernie_encoder alone, for tests and benchmarks.
+noinst_LTLIBRARIES += libencode.la
+libencode_la_SOURCES = src/encode.c src/encode.h
+
 # The part of the library that searches, for whatever SQLite its store is compiled
 # for: the extension takes this, and not what reads documents.
 noinst_LTLIBRARIES += libsearch.la
 libsearch_la_SOURCES = \
 	src/database.c src/database.h \
-	src/encode.c src/encode.h \
 	src/ernie.h \
 	src/hits.c \
 	src/nearest.c src/nearest.h \
@@ -20,7 +23,7 @@ libernie_la_SOURCES = \
 	src/ingest.c \
 	src/reembed.c \
 	src/scan.c src/scan.h
-libernie_la_LIBADD = libsearch.la libdocument.la libmodel.la libkernel.la libindex.la libstore.la \
+libernie_la_LIBADD = libsearch.la libencode.la libdocument.la libmodel.la libkernel.la libindex.la libstore.la \
 	libbase.la
 libernie_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
 	-export-symbols-regex '^ernie_' -Wl,--exclude-libs,ALL

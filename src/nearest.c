@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "kernel/kernel.h"
 
 /* Below this many rows an exact scan of the tail costs less than a hundredth of
  * a second, so the index file can stay as it is. */
@@ -163,6 +164,7 @@ static int compare_neighbours(const void *a, const void *b)
 static int collect(struct nearest *nearest, const float *query, size_t m, int64_t *ids,
                    float *scores, struct neighbour *candidates, size_t *n, ernie_error *err)
 {
+    const struct kernel *kernel = kernel_pick();
     size_t n_found = 0;
     int status;
 
@@ -175,7 +177,7 @@ static int collect(struct nearest *nearest, const float *query, size_t m, int64_
         candidates[i] = (struct neighbour){ ids[i], 0, scores[i] };
     for (size_t i = 0; i < nearest->n_tail; i++)
         candidates[n_found + i] = (struct neighbour){
-            nearest->tail_ids[i], 0, dot(nearest->dim, query, nearest->tail + i * nearest->dim)
+            nearest->tail_ids[i], 0, kernel->dot(nearest->dim, query, nearest->tail + i * nearest->dim)
         };
     *n = n_found + nearest->n_tail;
     qsort(candidates, *n, sizeof *candidates, compare_neighbours);
@@ -188,6 +190,8 @@ static int check_against_rows(struct nearest *nearest, struct store *store, cons
                               size_t want, struct neighbour *candidates, size_t n, float *row,
                               size_t *n_alive, ernie_error *err)
 {
+    const struct kernel *kernel = kernel_pick();
+
     *n_alive = 0;
     for (size_t i = 0; i < n && *n_alive < want; i++) {
         struct neighbour neighbour = candidates[i];
@@ -199,7 +203,7 @@ static int check_against_rows(struct nearest *nearest, struct store *store, cons
             return status;
         if (!found) /* deleted since the index was made */
             continue;
-        neighbour.score = dot(nearest->dim, query, row);
+        neighbour.score = kernel->dot(nearest->dim, query, row);
         candidates[(*n_alive)++] = neighbour;
     }
     qsort(candidates, *n_alive, sizeof *candidates, compare_neighbours);

@@ -23,6 +23,7 @@
 #include "base/pool.h"
 #include "base/system.h"
 #include "base/utf8.h"
+#include "faults.h"
 
 /* ---- error ---- */
 
@@ -100,30 +101,6 @@ START_TEST(test_memory_new_is_zero_even_for_nothing)
     memory_free(numbers);
 }
 END_TEST
-
-static int allocations_left;
-static void *(*real_resize)(void *, size_t);
-
-static void *failing_resize(void *block, size_t size_bytes)
-{
-    if (size_bytes > 0 && allocations_left-- <= 0)
-        return NULL;
-    return real_resize(block, size_bytes);
-}
-
-/* From the k-th allocation on, all fail. */
-static void fail_allocations_from(int k)
-{
-    if (real_resize == NULL)
-        real_resize = memory_table.resize;
-    allocations_left = k;
-    memory_table.resize = failing_resize;
-}
-
-static void stop_failing(void)
-{
-    memory_table.resize = real_resize;
-}
 
 /* ---- buffer ---- */
 

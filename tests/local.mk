@@ -7,7 +7,7 @@ TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS)
 if HAVE_CHECK
 check_PROGRAMS += check_base
 
-check_base_SOURCES = tests/check_base.c
+check_base_SOURCES = tests/check_base.c tests/faults.h
 check_base_CPPFLAGS = $(TEST_CPPFLAGS)
 check_base_LDADD = libbase.la $(CHECK_LIBS)
 
@@ -30,6 +30,32 @@ check_ann_LDADD = libindex.la libbase.la $(CHECK_LIBS)
 check_recall_SOURCES = tests/check_recall.c
 check_recall_CPPFLAGS = $(TEST_CPPFLAGS)
 check_recall_LDADD = libindex.la libbase.la $(CHECK_LIBS)
+
+check_PROGRAMS += check_store
+
+check_store_SOURCES = tests/check_store.c
+check_store_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
+check_store_LDADD = libstore.la libbase.la $(CHECK_LIBS)
+
+check_PROGRAMS += check_kernel check_encoder check_model
+
+check_kernel_SOURCES = tests/check_kernel.c
+check_kernel_CPPFLAGS = $(TEST_CPPFLAGS)
+check_kernel_LDADD = libkernel.la $(CHECK_LIBS)
+
+check_encoder_SOURCES = tests/check_encoder.c tests/faults.h
+check_encoder_CPPFLAGS = $(TEST_CPPFLAGS)
+check_encoder_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
+
+check_model_SOURCES = tests/check_model.c tests/faults.h
+check_model_CPPFLAGS = $(TEST_CPPFLAGS)
+check_model_LDADD = libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
+
+check_PROGRAMS += check_database
+
+check_database_SOURCES = tests/check_database.c
+check_database_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
+check_database_LDADD = libernie.la $(CHECK_LIBS) $(SQLITE_LIBS)
 endif
 
 EXTRA_DIST += tests/data/index/README.md tests/data/index/make_flat.py \
