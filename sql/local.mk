@@ -5,7 +5,7 @@ nodist_libstore_la_SOURCES = sql/schema_sql.h
 libstore_la_CPPFLAGS = $(AM_CPPFLAGS) -Isql $(SQLITE_CFLAGS)
 libstore_la_LIBADD = $(SQLITE_LIBS)
 
-EXTRA_DIST += sql/schema.sql
+EXTRA_DIST += sql/schema.sql sql/README.md
 
 # The schema as a C string.
 sql/schema_sql.h: sql/schema.sql
@@ -15,6 +15,8 @@ sql/schema_sql.h: sql/schema.sql
 	  echo '    "";'; } > $@.tmp && mv $@.tmp $@
 BUILT_SOURCES += sql/schema_sql.h
 CLEANFILES += sql/schema_sql.h
+# Built sources are made first by `make` and `make check`, not by `make check_store`.
+sql/libstore_la-store.lo sql/libstore_ext_la-store.lo: sql/schema_sql.h
 
 # ... and for the function table of the host, in the extension. It exports its entry
 # points only, and brings no SQLite and nothing that reads documents.
@@ -31,7 +33,7 @@ ernie_la_SOURCES = \
 	sql/function_search.c \
 	sql/table_search.c
 ernie_la_CPPFLAGS = $(AM_CPPFLAGS) -DERNIE_EXTENSION $(SQLITE_CFLAGS)
-ernie_la_LIBADD = libsearch.la libmodel.la libkernel.la libindex.la libstore_ext.la libchunk.la \
+ernie_la_LIBADD = libsearch.la libencode.la libmodel.la libkernel.la libindex.la libstore_ext.la libchunk.la \
 	libbase.la
 ernie_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -no-undefined \
 	-export-symbols-regex '^sqlite3_(extension|ernie|modernie)_init$$' -Wl,--exclude-libs,ALL

@@ -1,30 +1,37 @@
 -- One collection of documents. The rows are the truth: the vector index beside the
 -- database is made from them and can be thrown away.
 --
--- The prefix ernie_ names the collection. The file runs as it is:
+-- The prefix ernie_ names the collection; a second one in the same database would be
+-- this text with another prefix. The file runs as it is:
 --     sqlite3 notes.db < schema.sql
 
--- What holds for the whole collection: schema_version, uuid, and once something is
+-- What holds for the whole collection: schema_version and uuid, and once something is
 -- embedded model_fingerprint, model_name, dim and chunker_version.
-CREATE TABLE IF NOT EXISTS ernie_meta (
+CREATE TABLE ernie_meta (
     key   TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) WITHOUT ROWID;
+INSERT INTO ernie_meta (key, value)
+VALUES ('schema_version', '1'), ('uuid', lower(hex(randomblob(16))));
 
 -- Folders that were indexed. A path is relative to the database's own folder when
--- it lies in it, so that both can move together; else it is absolute. It is a BLOB
--- where it is not UTF-8.
-CREATE TABLE IF NOT EXISTS ernie_roots (
-    id   INTEGER PRIMARY KEY,
+-- it lies in it ("." is that folder), so that both can move together; else it is
+-- absolute. Paths are TEXT, so that people can compare them, and a BLOB where the
+-- bytes are not UTF-8.
+CREATE TABLE ernie_roots (
+    id   INTEGER PRIMARY KEY AUTOINCREMENT,
     path NOT NULL UNIQUE
 );
 
--- Files, and texts that were given a name (root_id 0). Ids are never used again, so
--- that a hit never names another document than it was made from.
-CREATE TABLE IF NOT EXISTS ernie_documents (
+-- The root of documents that have no file: texts that were given a name.
+INSERT INTO ernie_roots (id, path) VALUES (0, '');
+
+-- A document that changes keeps its id, and no id is used twice, so that other
+-- tables may refer to it.
+CREATE TABLE ernie_documents (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    root_id    INTEGER NOT NULL,
-    path       NOT NULL,         -- below the root; a BLOB where it is not UTF-8
+    root_id    INTEGER NOT NULL REFERENCES ernie_roots (id),
+    path       NOT NULL,         -- below the root; or the name it was given
     title      TEXT NOT NULL,
     format     TEXT NOT NULL,    -- text, markdown, html
     encoding   TEXT NOT NULL,    -- the file's charset
@@ -37,8 +44,9 @@ CREATE TABLE IF NOT EXISTS ernie_documents (
     UNIQUE (root_id, path)
 );
 
--- What is embedded and found: some sentences of a document.
-CREATE TABLE IF NOT EXISTS ernie_chunks (
+-- What is embedded and found: some sentences of a document. A changed document gets
+-- new chunks with new ids, so that an index made before the change names none of them.
+CREATE TABLE ernie_chunks (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     document_id INTEGER NOT NULL REFERENCES ernie_documents (id),
     ordinal     INTEGER NOT NULL, -- 0, 1, ... in the document
@@ -50,17 +58,41 @@ CREATE TABLE IF NOT EXISTS ernie_chunks (
 );
 
 -- Apart from the chunks, so that looking up texts does not read past vectors.
-CREATE TABLE IF NOT EXISTS ernie_embeddings (
+CREATE TABLE ernie_embeddings (
     chunk_id INTEGER PRIMARY KEY REFERENCES ernie_chunks (id),
     vector   BLOB NOT NULL,    -- little-endian float32, length 1
-    checksum INTEGER NOT NULL  -- the first 8 bytes of XXH3-128 of the vector
+    checksum INTEGER NOT NULL  -- the first 8 bytes of XXH3-128 of the vector, big-endian
 );
 
+-- The ids once more, without the vectors: count(*) reads these pages and not all.
+CREATE INDEX ernie_embeddings_ids ON ernie_embeddings (chunk_id);
+
 -- Every change of a vector, in the transaction that made it. An index remembers the
--- last entry it includes, by number and mark; what comes after is its tail.
-CREATE TABLE IF NOT EXISTS ernie_log (
+-- last entry it includes, by number and mark; what comes after is its tail. Entries
+-- before the one that an index remembers say nothing to it and may be deleted.
+CREATE TABLE ernie_log (
     seq      INTEGER PRIMARY KEY AUTOINCREMENT,
-    op       TEXT NOT NULL CHECK (op IN ('add', 'delete', 'replace')),
+    op       TEXT NOT NULL CHECK (op IN ('add', 'replace', 'delete')),
     chunk_id INTEGER NOT NULL,
     mark     INTEGER NOT NULL DEFAULT (random())
 );
+
+-- Triggers keep the tables together and write the log whatever program changes the
+-- rows: DELETE FROM ernie_documents WHERE path LIKE 'old/%' is enough, with foreign
+-- keys enforced or not.
+CREATE TRIGGER ernie_documents_delete BEFORE DELETE ON ernie_documents BEGIN
+    DELETE FROM ernie_chunks WHERE document_id = OLD.id;
+END;
+
+CREATE TRIGGER ernie_chunks_delete BEFORE DELETE ON ernie_chunks BEGIN
+    DELETE FROM ernie_embeddings WHERE chunk_id = OLD.id;
+    INSERT INTO ernie_log (op, chunk_id) VALUES ('delete', OLD.id);
+END;
+
+CREATE TRIGGER ernie_embeddings_add AFTER INSERT ON ernie_embeddings BEGIN
+    INSERT INTO ernie_log (op, chunk_id) VALUES ('add', NEW.chunk_id);
+END;
+
+CREATE TRIGGER ernie_embeddings_replace AFTER UPDATE ON ernie_embeddings BEGIN
+    INSERT INTO ernie_log (op, chunk_id) VALUES ('replace', NEW.chunk_id);
+END;

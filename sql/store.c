@@ -1,17 +1,18 @@
 #include "sql/store.h"
 
-#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/system.h"
 #include "base/utf8.h"
 #include "schema_sql.h"
 #include "sql/sqlite.h"
@@ -20,118 +21,132 @@
 #define BUSY_TIMEOUT_MS 5000
 #define MAX_DIM 65536
 
-/* Every statement, prepared when it is first used. */
+/* Every statement that runs more than once. */
 enum statement {
     META_GET,
     META_SET,
     LOG_LAST,
     LOG_MARK,
-    LOG_ADD,
     ROOTS,
     ROOT_ADD,
     ROOT_DELETE,
-    ROOT_RENAME_DOCUMENT,
     DOCUMENT_FIND,
     DOCUMENT_PUT,
     DOCUMENT_TOUCH,
+    DOCUMENT_MOVE,
     DOCUMENT_DELETE,
-    DOCUMENT_IDS,
     DOCUMENT_PATHS,
-    CHUNK_ADD,
-    CHUNKS_LOG_DELETE,
+    DOCUMENT_IDS,
+    DOCUMENT_IDS_BELOW,
     CHUNKS_DELETE,
-    EMBEDDINGS_DELETE,
-    EMBEDDING_ADD,
-    EMBEDDING_REPLACE,
+    CHUNK_ADD,
+    EMBEDDING_PUT,
     EMBEDDING_GET,
-    EMBEDDINGS_SINCE,
     EMBEDDINGS_ALL,
+    EMBEDDINGS_SINCE,
     TEXTS,
     HIT_GET,
     COUNTS,
+    TEXT_BYTES,
     N_STATEMENTS
 };
 
+/* Tables are named with "main.": a temporary table of a host's must not stand in
+ * for one of ours. */
 static const char *const sql_of[N_STATEMENTS] = {
-    [META_GET] = "SELECT value FROM ernie_meta WHERE key = ?1",
-    [META_SET] = "INSERT INTO ernie_meta (key, value) VALUES (?1, ?2)"
+    [META_GET] = "SELECT value FROM main.ernie_meta WHERE key = ?1",
+    [META_SET] = "INSERT INTO main.ernie_meta (key, value) VALUES (?1, ?2)"
                  " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    [LOG_LAST] = "SELECT coalesce(max(seq), 0) FROM ernie_log",
-    [LOG_MARK] = "SELECT mark FROM ernie_log WHERE seq = ?1",
-    [LOG_ADD] = "INSERT INTO ernie_log (op, chunk_id) VALUES (?1, ?2)",
-    [ROOTS] = "SELECT id, path FROM ernie_roots",
-    [ROOT_ADD] = "INSERT INTO ernie_roots (path) VALUES (?1)",
-    [ROOT_DELETE] = "DELETE FROM ernie_roots WHERE id = ?1",
-    [ROOT_RENAME_DOCUMENT] = "UPDATE ernie_documents SET root_id = ?2, path = ?3 WHERE id = ?1",
-    [DOCUMENT_FIND] = "SELECT id, root_id, path, title, format, encoding, size_bytes, mtime_ns,"
-                      " ctime_ns, checked_ns, hash, failure FROM ernie_documents"
+    [LOG_LAST] = "SELECT coalesce(max(seq), 0) FROM main.ernie_log",
+    [LOG_MARK] = "SELECT mark FROM main.ernie_log WHERE seq = ?1",
+    [ROOTS] = "SELECT id, path FROM main.ernie_roots WHERE id <> 0",
+    [ROOT_ADD] = "INSERT INTO main.ernie_roots (path) VALUES (?1)",
+    [ROOT_DELETE] = "DELETE FROM main.ernie_roots WHERE id = ?1",
+    [DOCUMENT_FIND] = "SELECT id, root_id, size_bytes, mtime_ns, ctime_ns, checked_ns, hash, path,"
+                      " title, format, encoding, failure FROM main.ernie_documents"
                       " WHERE root_id = ?1 AND path = ?2",
-    [DOCUMENT_PUT] = "INSERT INTO ernie_documents (root_id, path, title, format, encoding,"
+    [DOCUMENT_PUT] = "INSERT INTO main.ernie_documents (root_id, path, title, format, encoding,"
                      " size_bytes, mtime_ns, ctime_ns, checked_ns, hash, failure)"
-                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    [DOCUMENT_TOUCH] = "UPDATE ernie_documents SET size_bytes = ?3, mtime_ns = ?4, ctime_ns = ?5,"
-                       " checked_ns = ?6 WHERE root_id = ?1 AND path = ?2",
-    [DOCUMENT_DELETE] = "DELETE FROM ernie_documents WHERE id = ?1",
-    /* Bytes compare alike whether a path is kept as TEXT or as a BLOB. */
-    [DOCUMENT_IDS] = "SELECT id FROM ernie_documents WHERE root_id = ?1 AND (?2 = x'' OR"
-                     " CAST(path AS BLOB) = ?2 OR substr(CAST(path AS BLOB), 1, length(?2) + 1) ="
-                     " CAST(?2 || x'2f' AS BLOB)) ORDER BY id",
-    [DOCUMENT_PATHS] = "SELECT id, path FROM ernie_documents WHERE root_id = ?1",
-    [CHUNK_ADD] = "INSERT INTO ernie_chunks (document_id, ordinal, start_byte, end_byte, line,"
-                  " text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    [CHUNKS_LOG_DELETE] = "INSERT INTO ernie_log (op, chunk_id) SELECT 'delete', id"
-                          " FROM ernie_chunks WHERE document_id = ?1",
-    [CHUNKS_DELETE] = "DELETE FROM ernie_chunks WHERE document_id = ?1",
-    [EMBEDDINGS_DELETE] = "DELETE FROM ernie_embeddings WHERE chunk_id IN"
-                          " (SELECT id FROM ernie_chunks WHERE document_id = ?1)",
-    [EMBEDDING_ADD] = "INSERT INTO ernie_embeddings (chunk_id, vector, checksum)"
-                      " VALUES (?1, ?2, ?3)",
-    [EMBEDDING_REPLACE] = "INSERT INTO ernie_embeddings (chunk_id, vector, checksum)"
-                          " VALUES (?1, ?2, ?3) ON CONFLICT (chunk_id) DO UPDATE"
-                          " SET vector = excluded.vector, checksum = excluded.checksum",
-    [EMBEDDING_GET] = "SELECT c.document_id, e.vector, e.checksum FROM ernie_chunks c"
-                      " JOIN ernie_embeddings e ON e.chunk_id = c.id WHERE c.id = ?1",
-    [EMBEDDINGS_SINCE] = "SELECT c.id, e.vector, e.checksum FROM"
-                         " (SELECT DISTINCT chunk_id FROM ernie_log WHERE seq > ?1"
-                         " AND op <> 'delete') l JOIN ernie_chunks c ON c.id = l.chunk_id"
-                         " LEFT JOIN ernie_embeddings e ON e.chunk_id = c.id ORDER BY c.id",
-    [EMBEDDINGS_ALL] = "SELECT c.id, e.vector, e.checksum FROM ernie_chunks c"
-                       " LEFT JOIN ernie_embeddings e ON e.chunk_id = c.id ORDER BY c.id",
-    [TEXTS] = "SELECT id, text FROM ernie_chunks ORDER BY id",
-    [HIT_GET] = "SELECT d.id, d.root_id, d.path, d.title, c.text, c.line FROM ernie_chunks c"
-                " JOIN ernie_documents d ON d.id = c.document_id WHERE c.id = ?1",
-    [COUNTS] = "SELECT (SELECT count(*) FROM ernie_documents),"
-               " (SELECT count(*) FROM ernie_documents WHERE failure IS NOT NULL),"
-               " (SELECT count(*) FROM ernie_chunks), (SELECT count(*) FROM ernie_embeddings),"
-               " (SELECT count(*) FROM ernie_roots),"
-               " (SELECT coalesce(sum(length(CAST(text AS BLOB))), 0) FROM ernie_chunks),"
-               " (SELECT page_count * page_size FROM pragma_page_count, pragma_page_size)",
+                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+                     " ON CONFLICT (root_id, path) DO UPDATE SET title = excluded.title,"
+                     " format = excluded.format, encoding = excluded.encoding,"
+                     " size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,"
+                     " ctime_ns = excluded.ctime_ns, checked_ns = excluded.checked_ns,"
+                     " hash = excluded.hash, failure = excluded.failure RETURNING id",
+    [DOCUMENT_TOUCH] = "UPDATE main.ernie_documents SET size_bytes = ?3, mtime_ns = ?4,"
+                       " ctime_ns = ?5, checked_ns = ?6 WHERE root_id = ?1 AND path = ?2",
+    [DOCUMENT_MOVE] = "UPDATE main.ernie_documents SET root_id = ?2, path = ?3 WHERE id = ?1",
+    [DOCUMENT_DELETE] = "DELETE FROM main.ernie_documents WHERE id = ?1",
+    [DOCUMENT_PATHS] = "SELECT id, path FROM main.ernie_documents WHERE root_id = ?1",
+    [DOCUMENT_IDS] = "SELECT id FROM main.ernie_documents WHERE root_id = ?1 ORDER BY id",
+    /* Below "a" is what lies between "a/" and "a0", 0 being the byte after the slash:
+     * the index finds it, and no wildcard in a name means anything. Text and BLOBs are
+     * two ranges because every text comes before every BLOB. */
+    [DOCUMENT_IDS_BELOW] = "SELECT id FROM main.ernie_documents WHERE root_id = ?1 AND path = ?2"
+                           " UNION ALL SELECT id FROM main.ernie_documents"
+                           " WHERE root_id = ?1 AND path > ?3 AND path < ?4"
+                           " UNION ALL SELECT id FROM main.ernie_documents"
+                           " WHERE root_id = ?1 AND path > ?5 AND path < ?6 ORDER BY 1",
+    [CHUNKS_DELETE] = "DELETE FROM main.ernie_chunks WHERE document_id = ?1",
+    [CHUNK_ADD] = "INSERT INTO main.ernie_chunks (document_id, ordinal, start_byte, end_byte,"
+                  " line, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [EMBEDDING_PUT] = "INSERT INTO main.ernie_embeddings (chunk_id, vector, checksum)"
+                      " VALUES (?1, ?2, ?3) ON CONFLICT (chunk_id) DO UPDATE"
+                      " SET vector = excluded.vector, checksum = excluded.checksum",
+    [EMBEDDING_GET] = "SELECT c.document_id, e.vector, e.checksum FROM main.ernie_chunks c"
+                      " JOIN main.ernie_embeddings e ON e.chunk_id = c.id WHERE c.id = ?1",
+    [EMBEDDINGS_ALL] = "SELECT c.id, e.vector, e.checksum FROM main.ernie_chunks c"
+                       " LEFT JOIN main.ernie_embeddings e ON e.chunk_id = c.id ORDER BY c.id",
+    [EMBEDDINGS_SINCE] = "SELECT c.id, e.vector, e.checksum FROM main.ernie_chunks c"
+                         " LEFT JOIN main.ernie_embeddings e ON e.chunk_id = c.id WHERE c.id IN"
+                         " (SELECT chunk_id FROM main.ernie_log WHERE seq > ?1 AND op <> 'delete')"
+                         " ORDER BY c.id",
+    [TEXTS] = "SELECT id, text FROM main.ernie_chunks ORDER BY id",
+    [HIT_GET] = "SELECT d.id, d.root_id, c.line, d.path, d.title, c.text FROM main.ernie_chunks c"
+                " JOIN main.ernie_documents d ON d.id = c.document_id WHERE c.id = ?1",
+    [COUNTS] = "SELECT (SELECT count(*) FROM main.ernie_documents),"
+               " (SELECT count(*) FROM main.ernie_documents WHERE failure IS NOT NULL),"
+               " (SELECT count(*) FROM main.ernie_chunks),"
+               " (SELECT count(*) FROM main.ernie_embeddings),"
+               " (SELECT count(*) FROM main.ernie_roots WHERE id <> 0)",
+    [TEXT_BYTES] = "SELECT coalesce(sum(length(CAST(text AS BLOB))), 0) FROM main.ernie_chunks",
 };
 
 struct store {
     sqlite3 *connection;
-    int is_ours;   /* the connection: opened here, closed here */
-    char *path;    /* absolute, or "" */
-    char *folder;  /* of the database, or NULL in memory */
+    int is_ours;  /* the connection: opened here, closed here */
+    char *path;   /* absolute, or "" */
+    char *folder; /* of the database, or NULL in memory */
     uint8_t uuid[16];
-    int in_savepoint; /* begun within a transaction of the caller's */
-    int in_transaction;
+    int depth;    /* of store_begin calls not ended yet */
+    int in_hosts; /* the first of them found a transaction of the host's */
     int in_snapshot;
+    struct buffer held; /* the strings that the last call gave out */
     sqlite3_stmt *statements[N_STATEMENTS];
 };
 
 /* ---- SQLite's errors as ours ------------------------------------------- */
 
+/* connection may be NULL. */
 static int error_of(sqlite3 *connection, const char *path, int code, ernie_error *err)
 {
-    const char *words = connection != NULL ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
     const char *name = path != NULL && path[0] != '\0' ? path : "database";
+    const char *words = sqlite3_errstr(code);
+    char system_words[128];
+    int why = 0;
 
+    if (connection != NULL && sqlite3_extended_errcode(connection) == code) {
+        words = sqlite3_errmsg(connection);
+        why = sqlite3_system_errno(connection);
+    }
+    if (code == SQLITE_IOERR_NOMEM)
+        code = SQLITE_NOMEM;
     switch (code & 0xff) {
     case SQLITE_NOMEM:
         return error_set(err, ERNIE_ENOMEM, "%s: out of memory", name);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
         return error_set(err, ERNIE_EBUSY, "%s: another process is writing to it", name);
     case SQLITE_FULL:
         return error_set(err, ERNIE_EIO, "%s: the disk is full", name);
@@ -141,86 +156,172 @@ static int error_of(sqlite3 *connection, const char *path, int code, ernie_error
     case SQLITE_NOTADB:
         return error_set(err, ERNIE_EFORMAT, "%s: not an SQLite database", name);
     case SQLITE_CORRUPT:
+    case SQLITE_CONSTRAINT: /* the rows there are do not let ours in */
+    case SQLITE_ERROR:      /* a table or column of ours is missing */
         return error_set(err, ERNIE_ECORRUPT, "%s: damaged: %s", name, words);
     case SQLITE_INTERRUPT:
         return error_set(err, ERNIE_ECANCELED, "%s: interrupted", name);
+    case SQLITE_TOOBIG:
+        return error_set(err, ERNIE_EINVAL, "%s: a text larger than SQLite takes", name);
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+        if (why != 0)
+            return error_set(err, ERNIE_EIO, "%s: %s: %s", name, words,
+                             strerror_r(why, system_words, sizeof system_words));
+        /* fall through */
     default:
         return error_set(err, ERNIE_EIO, "%s: %s", name, words);
     }
 }
 
-static int fail(struct store *store, int code, ernie_error *err)
+static int fail(const struct store *store, int code, ernie_error *err)
 {
     return error_of(store->connection, store->path, code, err);
 }
 
 static int out_of_memory(const struct store *store, ernie_error *err)
 {
-    return error_set(err, ERNIE_ENOMEM, "%s: out of memory", store->path);
+    return fail(store, SQLITE_NOMEM, err);
 }
 
 /* ---- statements -------------------------------------------------------- */
 
-/* A statement ready to be bound. It belongs to the store; the caller resets it. */
-static int prepare(struct store *store, enum statement which, sqlite3_stmt **out, ernie_error *err)
-{
+/* One run of a statement. The first thing that goes wrong is kept, what follows
+ * does nothing, and query_end says it, so that no step needs a check of its own. */
+struct query {
+    struct store *store;
+    enum statement which;
+    sqlite3_stmt *statement;
     int code;
+};
 
-    if (store->statements[which] == NULL) {
-        code = sqlite3_prepare_v3(store->connection, sql_of[which], -1, SQLITE_PREPARE_PERSISTENT,
-                                  &store->statements[which], NULL);
-        if (code != SQLITE_OK)
-            return fail(store, code, err);
+static struct query query_start(struct store *store, enum statement which)
+{
+    struct query query = { .store = store, .which = which };
+
+    if (store->statements[which] == NULL)
+        query.code = sqlite3_prepare_v3(store->connection, sql_of[which], -1,
+                                        store->is_ours ? SQLITE_PREPARE_PERSISTENT : 0,
+                                        &store->statements[which], NULL);
+    else if (sqlite3_stmt_busy(store->statements[which]))
+        query.code = SQLITE_MISUSE; /* a callback called what called it */
+    if (query.code == SQLITE_OK)
+        query.statement = store->statements[which];
+    return query;
+}
+
+static void bind_integer(struct query *query, int i, int64_t value)
+{
+    if (query->code == SQLITE_OK)
+        query->code = sqlite3_bind_int64(query->statement, i, value);
+}
+
+/* Text and bytes stay the caller's and must live until query_end. */
+static void bind_sized_text(struct query *query, int i, const char *text, size_t size)
+{
+    if (query->code == SQLITE_OK)
+        query->code = sqlite3_bind_text64(query->statement, i, text, size, SQLITE_STATIC,
+                                          SQLITE_UTF8);
+}
+
+static void bind_text(struct query *query, int i, const char *text)
+{
+    if (text != NULL) /* NULL is what is not bound */
+        bind_sized_text(query, i, text, strlen(text));
+}
+
+static void bind_bytes(struct query *query, int i, const void *bytes, size_t size)
+{
+    if (query->code == SQLITE_OK)
+        query->code = sqlite3_bind_blob64(query->statement, i, bytes, size, SQLITE_STATIC);
+}
+
+static void bind_path(struct query *query, int i, const char *path)
+{
+    size_t size = strlen(path);
+
+    if (utf8_valid(path, size))
+        bind_sized_text(query, i, path, size);
+    else
+        bind_bytes(query, i, path, size);
+}
+
+/* Steps to the next row; 0 when there is none, or something failed. */
+static int query_row(struct query *query)
+{
+    if (query->code == SQLITE_OK || query->code == SQLITE_ROW)
+        query->code = sqlite3_step(query->statement);
+    return query->code == SQLITE_ROW;
+}
+
+static int64_t column_integer(const struct query *query, int i)
+{
+    return sqlite3_column_int64(query->statement, i);
+}
+
+/* The bytes of a text or BLOB as they are stored; NULL and 0 for what is empty. */
+static const void *column_bytes(struct query *query, int i, size_t *size)
+{
+    const void *bytes = sqlite3_column_blob(query->statement, i);
+
+    *size = (size_t)sqlite3_column_bytes(query->statement, i);
+    if (bytes == NULL && *size > 0) {
+        *size = 0;
+        query->code = SQLITE_NOMEM;
     }
-    *out = store->statements[which];
-    return ERNIE_OK;
+    return bytes;
 }
 
-/* Forgets values too: they point into the caller's memory. */
-static void done_with(sqlite3_stmt *statement)
+/* Whether statements may stay prepared. A host cannot close its connection while
+ * there are statements of ours, and does not tell us before it does. */
+static int keeps_statements(const struct store *store)
 {
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
+    return store->is_ours || store->in_snapshot || store->depth > 0;
 }
 
-/* Runs a bound statement that gives no rows. */
-static int run(struct store *store, sqlite3_stmt *statement, ernie_error *err)
+static void finalize_statements(struct store *store)
 {
-    int code = sqlite3_step(statement), status = ERNIE_OK;
+    for (int i = 0; i < N_STATEMENTS; i++) {
+        sqlite3_finalize(store->statements[i]);
+        store->statements[i] = NULL;
+    }
+}
 
-    if (code != SQLITE_DONE)
-        status = fail(store, code, err);
-    done_with(statement);
+/* Ends a query after its last row or before; status is the caller's own so far, and
+ * is returned when it is not ERNIE_OK. */
+static int query_end(struct query *query, int status, ernie_error *err)
+{
+    struct store *store = query->store;
+
+    if (status == ERNIE_OK && query->code != SQLITE_OK && query->code != SQLITE_ROW &&
+        query->code != SQLITE_DONE)
+        status = fail(store, query->code, err);
+    if (query->statement != NULL) {
+        sqlite3_reset(query->statement);
+        /* Forgets values too: they point into the caller's memory. */
+        sqlite3_clear_bindings(query->statement);
+    }
+    if (!keeps_statements(store)) {
+        sqlite3_finalize(store->statements[query->which]);
+        store->statements[query->which] = NULL;
+    }
     return status;
 }
 
-/* Steps a bound query once: *found tells whether there is a row, which stays until
- * the statement is reset. */
-static int first_row(struct store *store, sqlite3_stmt *statement, int *found, ernie_error *err)
+/* Runs a bound statement to its end. */
+static int query_run(struct query *query, ernie_error *err)
 {
-    int code = sqlite3_step(statement);
-
-    *found = code == SQLITE_ROW;
-    if (code == SQLITE_ROW)
-        return ERNIE_OK;
-    if (code == SQLITE_DONE) {
-        done_with(statement);
-        return ERNIE_OK;
-    }
-    code = fail(store, code, err);
-    done_with(statement);
-    return code;
+    while (query_row(query))
+        continue;
+    return query_end(query, ERNIE_OK, err);
 }
 
 static int run_with_id(struct store *store, enum statement which, int64_t id, ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    int status = prepare(store, which, &statement, err);
+    struct query query = query_start(store, which);
 
-    if (status != ERNIE_OK)
-        return status;
-    sqlite3_bind_int64(statement, 1, id);
-    return run(store, statement, err);
+    bind_integer(&query, 1, id);
+    return query_run(&query, err);
 }
 
 static int run_sql(struct store *store, const char *sql, ernie_error *err)
@@ -230,86 +331,84 @@ static int run_sql(struct store *store, const char *sql, ernie_error *err)
     return code == SQLITE_OK ? ERNIE_OK : fail(store, code, err);
 }
 
-/* A path is TEXT where it can be, so that people can compare it in SQL. */
-static void bind_path(sqlite3_stmt *statement, int i, const char *path)
+/* The first column of the first row of SQL that runs once, as a number: 0 when there
+ * is no row. */
+static int sql_to_integer(struct store *store, const char *sql, int64_t *out, ernie_error *err)
 {
-    size_t size = strlen(path);
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(store->connection, sql, -1, &statement, NULL);
 
-    if (utf8_valid(path, size))
-        sqlite3_bind_text(statement, i, path, (int)size, SQLITE_STATIC);
-    else
-        sqlite3_bind_blob(statement, i, path, (int)size, SQLITE_STATIC);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    *out = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    if (code == SQLITE_ROW || code == SQLITE_DONE)
+        code = SQLITE_OK;
+    if (code != SQLITE_OK)
+        code = fail(store, code, err);
+    sqlite3_finalize(statement);
+    return code;
 }
 
-static const char *column_text(sqlite3_stmt *statement, int i)
-{
-    const char *text = (const char *)sqlite3_column_text(statement, i);
+/* ---- strings given out ------------------------------------------------- */
 
-    return text != NULL ? text : "";
+/* Strings are copied from their row, and the row let go: one that stayed would hold
+ * a read transaction open, which keeps SQLite's log from being taken in, and makes
+ * the next write of this connection fail when another process wrote in between. */
+static size_t hold(struct query *query, int i)
+{
+    struct buffer *held = &query->store->held;
+    size_t offset = held->size, size;
+    const void *bytes = column_bytes(query, i, &size);
+
+    buffer_append(held, bytes, size);
+    buffer_append_char(held, '\0');
+    return offset;
 }
 
 /* ---- opening ----------------------------------------------------------- */
 
-static const char *const settings =
+/* FULL: a document that was reported as indexed survives a power cut. secure_delete:
+ * a deleted document leaves no text behind in the file. */
+static const char settings[] =
     "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
-    " PRAGMA temp_store = MEMORY;";
-/* FULL: a document that was reported as indexed survives a power cut. */
-static const char *const write_settings =
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
+    " PRAGMA temp_store = MEMORY; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
+    " SELECT count(*) FROM main.sqlite_master"; /* the first look at the file */
 
 static int parse_uuid(const char *hex, uint8_t out[16])
 {
     for (int i = 0; i < 16; i++) {
         char digits[3] = { hex[2 * i], hex[2 * i] == '\0' ? '\0' : hex[2 * i + 1], '\0' };
-        char *end;
 
-        out[i] = (uint8_t)strtoul(digits, &end, 16);
-        if (end != digits + 2)
+        if (strspn(digits, "0123456789abcdef") != 2)
             return -1;
+        out[i] = (uint8_t)strtoul(digits, NULL, 16);
     }
     return hex[32] == '\0' ? 0 : -1;
 }
 
 static int has_collection(struct store *store, int *has, ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(store->connection,
-                                  "SELECT 1 FROM sqlite_schema WHERE name = 'ernie_meta'", -1,
-                                  &statement, NULL);
+    int64_t n;
+    int status = sql_to_integer(store,
+                                "SELECT count(*) FROM main.sqlite_master WHERE type = 'table'"
+                                " AND name = 'ernie_meta'",
+                                &n, err);
 
-    if (code == SQLITE_OK) {
-        code = sqlite3_step(statement);
-        *has = code == SQLITE_ROW;
-        sqlite3_finalize(statement);
-    }
-    if (code == SQLITE_ROW || code == SQLITE_DONE)
-        return ERNIE_OK;
-    return fail(store, code, err);
+    *has = n > 0;
+    return status;
 }
 
-/* The tables, and a new uuid, in one transaction. */
+/* The whole schema, in one transaction. */
 static int create_collection(struct store *store, ernie_error *err)
 {
-    char hex[33], version[12];
-    struct hash uuid;
-    int status = random_bytes(uuid.bytes, sizeof uuid.bytes, err), has;
+    int status = store_begin(store, err), has;
 
-    if (status != ERNIE_OK)
-        return status;
-    hash_to_hex(&uuid, hex);
-    snprintf(version, sizeof version, "%d", SCHEMA_VERSION);
-    status = store_begin(store, err);
     if (status != ERNIE_OK)
         return status;
     /* Another process may have made it while this one waited. */
     status = has_collection(store, &has, err);
-    if (status == ERNIE_OK && !has) {
+    if (status == ERNIE_OK && !has)
         status = run_sql(store, schema_sql, err);
-        if (status == ERNIE_OK)
-            status = store_meta_set(store, "schema_version", version, err);
-        if (status == ERNIE_OK)
-            status = store_meta_set(store, "uuid", hex, err);
-    }
     if (status == ERNIE_OK)
         status = store_commit(store, err);
     if (status != ERNIE_OK)
@@ -317,36 +416,53 @@ static int create_collection(struct store *store, ernie_error *err)
     return status;
 }
 
+/* Ranges of paths are ranges of bytes, which text in UTF-16 is not. */
+static int check_encoding(struct store *store, ernie_error *err)
+{
+    int64_t is_utf8;
+    int status = sql_to_integer(
+        store, "SELECT encoding = 'UTF-8' FROM pragma_encoding", &is_utf8, err);
+
+    if (status == ERNIE_OK && !is_utf8)
+        status = error_set(err, ERNIE_EFORMAT, "%s: its text is UTF-16; only UTF-8 is supported",
+                           store->path);
+    return status;
+}
+
 /* What every collection must have. */
 static int check_collection(struct store *store, ernie_error *err)
 {
+    const char *name = store->path[0] != '\0' ? store->path : "database";
     char value[64];
+    long version;
     int status, has;
 
     status = has_collection(store, &has, err);
     if (status != ERNIE_OK)
         return status;
     if (!has)
-        return error_set(err, ERNIE_ENOTFOUND, "%s: holds no ernie collection",
-                         store->path[0] != '\0' ? store->path : "database");
+        return error_set(err, ERNIE_ENOTFOUND, "%s: holds no ernie collection", name);
     status = store_meta_get(store, "schema_version", value, sizeof value, err);
     if (status != ERNIE_OK)
         return status;
-    if (strtol(value, NULL, 10) != SCHEMA_VERSION)
+    version = strtol(value, NULL, 10);
+    if (version > SCHEMA_VERSION)
         return error_set(err, ERNIE_EFORMAT,
-                         "%s: schema version %s is not the %d that this program knows",
-                         store->path, value, SCHEMA_VERSION);
+                         "%s: made by a newer ernie (schema %ld; this one knows %d)", name,
+                         version, SCHEMA_VERSION);
+    if (version < SCHEMA_VERSION)
+        return error_set(err, ERNIE_ECORRUPT, "%s: damaged: no schema version", name);
     status = store_meta_get(store, "uuid", value, sizeof value, err);
     if (status == ERNIE_OK && parse_uuid(value, store->uuid) != 0)
-        status = error_set(err, ERNIE_ECORRUPT, "%s: its uuid is damaged", store->path);
+        status = error_set(err, ERNIE_ECORRUPT, "%s: damaged: no uuid", name);
     return status;
 }
 
+/* Takes over a connection that is_ours, which is closed when this fails. */
 static int store_new(struct sqlite3 *connection, int is_ours, struct store **out, ernie_error *err)
 {
     struct store *store = memory_new(1, sizeof *store);
     const char *name = sqlite3_db_filename(connection, "main");
-    char *resolved = NULL;
     int status = ERNIE_OK;
 
     if (store == NULL) {
@@ -356,30 +472,59 @@ static int store_new(struct sqlite3 *connection, int is_ours, struct store **out
     }
     store->connection = connection;
     store->is_ours = is_ours;
-    if (name != NULL && name[0] != '\0' && path_resolve(name, &resolved, NULL) == ERNIE_OK) {
-        store->path = resolved;
-        store->folder = path_directory(resolved);
-        if (store->folder == NULL)
-            status = out_of_memory(store, err);
-    } else {
+    if (name != NULL && name[0] != '\0')
+        status = path_resolve(name, &store->path, err);
+    /* A host may keep a database where there are no files, whatever its name. */
+    if (store->path == NULL && status != ERNIE_ENOMEM)
         store->path = memory_copy_text("", 0);
-        if (store->path == NULL)
-            status = error_set(err, ERNIE_ENOMEM, "database: out of memory");
-    }
-    if (status != ERNIE_OK) {
+    if (store->path != NULL && store->path[0] != '\0')
+        store->folder = path_directory(store->path);
+    if (store->path == NULL || (store->path[0] != '\0' && store->folder == NULL)) {
         store_close(store);
-        return status;
+        return error_set(err, ERNIE_ENOMEM, "database: out of memory");
     }
     *out = store;
     return ERNIE_OK;
 }
 
-/* "file:" with what would end or change the path escaped. */
+/* Makes an empty file for SQLite to fill, so that its mode is ours to say: the texts
+ * in it were perhaps not for everybody. */
+static int create_file(const char *path, ernie_error *err)
+{
+    int fd = system_table.openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        system_table.close(fd);
+    else if (errno != EEXIST) /* another process was as quick */
+        return error_set_system(err, errno, path);
+    return ERNIE_OK;
+}
+
+/* The absolute path of the database, made first where mode says so. */
+static int find_file(const char *path, enum store_mode mode, char **out, ernie_error *err)
+{
+    struct stat st;
+    int status = ERNIE_OK;
+
+    if (system_table.fstatat(AT_FDCWD, path, &st, 0) != 0) {
+        if (errno != ENOENT || mode != STORE_CREATE)
+            return error_set_system(err, errno, path);
+        status = create_file(path, err);
+    } else if (!S_ISREG(st.st_mode)) {
+        /* Opening a FIFO would wait for somebody to write. */
+        status = error_set(err, ERNIE_EFORMAT, "%s: %s", path,
+                           S_ISDIR(st.st_mode) ? "is a folder" : "not a regular file");
+    }
+    return status == ERNIE_OK ? path_resolve(path, out, err) : status;
+}
+
+/* "file:" with what would end or change the path escaped. path is absolute, and
+ * comes after an empty host so that "//x" names no host. */
 static char *file_uri(const char *path, const char *parameters)
 {
     struct buffer uri = { 0 };
 
-    buffer_append_text(&uri, "file:");
+    buffer_append_text(&uri, "file://");
     for (const char *c = path; *c != '\0'; c++) {
         if (strchr("?#%", *c) != NULL)
             buffer_printf(&uri, "%%%02x", (unsigned char)*c);
@@ -390,100 +535,118 @@ static char *file_uri(const char *path, const char *parameters)
     return buffer_take(&uri);
 }
 
-static int open_connection(const char *path, const char *parameters, int flags, sqlite3 **out,
-                           ernie_error *err)
+/* Opens and reads the first page. SQLite's code; the connection is set unless memory
+ * ran out, and holds the words of the failure. */
+static int connect_to(const char *uri, int flags, sqlite3 **out)
 {
-    sqlite3 *connection = NULL;
-    char *uri;
-    int code, status;
+    int code = sqlite3_open_v2(uri, out, flags | SQLITE_OPEN_URI | SQLITE_OPEN_PRIVATECACHE, NULL);
 
-    if (strcmp(path, ":memory:") == 0)
-        uri = memory_copy_text(path, strlen(path));
-    else
-        uri = file_uri(path, parameters);
-    if (uri == NULL)
-        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
-    code = sqlite3_open_v2(uri, &connection, flags | SQLITE_OPEN_URI, NULL);
-    memory_free(uri);
-    if (code == SQLITE_OK) {
-        sqlite3_extended_result_codes(connection, 1);
-        sqlite3_busy_timeout(connection, BUSY_TIMEOUT_MS);
-        code = sqlite3_exec(connection, settings, NULL, NULL, NULL);
-    }
-    /* The first read of the file, which also sees whether it can be locked. */
-    if (code == SQLITE_OK)
-        code = sqlite3_exec(connection, "SELECT 1 FROM sqlite_schema", NULL, NULL, NULL);
-    if (code == SQLITE_OK) {
-        *out = connection;
-        return ERNIE_OK;
-    }
-    status = error_of(connection, path, code, err);
-    sqlite3_close(connection);
-    return status;
+    if (code != SQLITE_OK)
+        return code;
+    sqlite3_extended_result_codes(*out, 1);
+    sqlite3_busy_timeout(*out, BUSY_TIMEOUT_MS);
+    sqlite3_db_config(*out, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    return sqlite3_exec(*out, settings, NULL, NULL, NULL);
 }
 
-/* A database whose folder cannot be written has nowhere for the shared memory of
- * its log. It is still readable as one that nobody changes, unless a log is left
- * that holds what the file itself does not have yet. */
-static int open_immutable(const char *path, sqlite3 **out, ernie_error *err)
+/* Whether a file beside the database (its log, its journal) has content. */
+static int has_beside(const char *path, const char *suffix)
 {
-    struct buffer wal = { 0 };
+    struct buffer name = { 0 };
     struct stat st;
-    int has_wal;
+    int has;
 
-    buffer_append_text(&wal, path);
-    buffer_append_text(&wal, "-wal");
-    if (wal.failed) {
-        buffer_reset(&wal);
-        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
-    }
-    has_wal = stat(wal.data, &st) == 0 && st.st_size > 0;
-    buffer_reset(&wal);
-    if (has_wal)
+    buffer_append_text(&name, path);
+    buffer_append_text(&name, suffix);
+    has = name.failed || (system_table.fstatat(AT_FDCWD, name.data, &st, 0) == 0 && st.st_size > 0);
+    buffer_reset(&name);
+    return has;
+}
+
+/* A database in a folder that cannot be written has nowhere for the shared memory of
+ * its log. It can be read as one that nobody changes, unless a log or journal is left
+ * that holds what the file itself does not. */
+static int connect_immutable(const char *path, sqlite3 **out, ernie_error *err)
+{
+    char *uri;
+    int code;
+
+    if (has_beside(path, "-wal") || has_beside(path, "-journal"))
         return error_set(err, ERNIE_EIO,
-                         "%s: its folder is read-only, and its log (-wal) is not empty", path);
-    return open_connection(path, "?immutable=1", SQLITE_OPEN_READONLY, out, err);
+                         "%s: its folder is read-only, and the last changes are still in the -wal "
+                         "or -journal file beside it: copy them together to where they can be written",
+                         path);
+    uri = file_uri(path, "?immutable=1");
+    if (uri == NULL)
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
+    code = connect_to(uri, SQLITE_OPEN_READONLY, out);
+    memory_free(uri);
+    return code == SQLITE_OK ? ERNIE_OK : error_of(*out, path, code, err);
+}
+
+/* *out is set on failure too, and is the caller's to close. */
+static int connect_file(const char *path, enum store_mode mode, sqlite3 **out, ernie_error *err)
+{
+    char *uri = path != NULL ? file_uri(path, "") : memory_copy_text(":memory:", 8);
+    int code;
+
+    if (uri == NULL)
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
+    /* For writing even to read: who closes last then takes the log away. The file is
+     * never made here, and where it is read-only SQLite opens it so. */
+    code = connect_to(uri, SQLITE_OPEN_READWRITE, out);
+    memory_free(uri);
+    if (code == SQLITE_OK)
+        return ERNIE_OK;
+    if (mode != STORE_READ || ((code & 0xff) != SQLITE_CANTOPEN && (code & 0xff) != SQLITE_READONLY))
+        return error_of(*out, path, code, err);
+    sqlite3_close(*out);
+    *out = NULL;
+    return connect_immutable(path, out, err);
+}
+
+/* What differs by mode, once the file is open. */
+static int prepare_mode(struct store *store, enum store_mode mode, ernie_error *err)
+{
+    int status, has;
+
+    if (mode == STORE_READ)
+        return run_sql(store, "PRAGMA query_only = ON", err);
+    if (sqlite3_db_readonly(store->connection, "main") == 1)
+        return fail(store, SQLITE_READONLY, err);
+    status = run_sql(store, "PRAGMA main.journal_mode = WAL", err);
+    if (status == ERNIE_OK)
+        status = has_collection(store, &has, err);
+    if (status == ERNIE_OK && !has && mode == STORE_CREATE)
+        status = check_encoding(store, err);
+    if (status == ERNIE_OK && !has && mode == STORE_CREATE)
+        status = create_collection(store, err);
+    return status;
 }
 
 int store_open(const char *path, enum store_mode mode, struct store **out, ernie_error *err)
 {
-    int in_memory = strcmp(path, ":memory:") == 0;
-    sqlite3 *connection;
-    struct store *store;
-    struct stat st;
-    int status, has;
+    sqlite3 *connection = NULL;
+    struct store *store = NULL;
+    char *resolved = NULL;
+    int status = ERNIE_OK;
 
-    if (!in_memory && stat(path, &st) != 0) {
-        if (mode != STORE_CREATE)
-            return error_set(err, ERNIE_ENOTFOUND, "%s: no such database", path);
-    } else if (!in_memory && !S_ISREG(st.st_mode)) {
-        return error_set(err, ERNIE_EINVAL, "%s: not a regular file", path);
-    }
-    if (mode == STORE_READ) {
-        status = open_connection(path, "", SQLITE_OPEN_READWRITE, &connection, err);
-        if (status != ERNIE_OK && status == ERNIE_EIO)
-            status = open_immutable(path, &connection, err);
-    } else {
-        status = open_connection(
-            path, "", SQLITE_OPEN_READWRITE | (mode == STORE_CREATE ? SQLITE_OPEN_CREATE : 0),
-            &connection, err);
-    }
-    if (status != ERNIE_OK)
+    if (strcmp(path, ":memory:") != 0)
+        status = find_file(path, mode, &resolved, err);
+    if (status == ERNIE_OK)
+        status = connect_file(resolved, mode, &connection, err);
+    memory_free(resolved);
+    if (status != ERNIE_OK) {
+        sqlite3_close(connection);
         return status;
+    }
     status = store_new(connection, 1, &store, err);
-    if (status != ERNIE_OK)
-        return status;
-    if (mode != STORE_READ && !in_memory)
-        status = run_sql(store, write_settings, err);
-    if (status == ERNIE_OK && mode == STORE_READ)
-        status = run_sql(store, "PRAGMA query_only = ON", err);
-    if (status == ERNIE_OK && mode == STORE_CREATE) {
-        status = has_collection(store, &has, err);
-        if (status == ERNIE_OK && !has)
-            status = create_collection(store, err);
-    }
+    if (status == ERNIE_OK)
+        status = prepare_mode(store, mode, err);
     if (status == ERNIE_OK)
         status = check_collection(store, err);
+    if (status == ERNIE_OK)
+        status = check_encoding(store, err);
     if (status != ERNIE_OK) {
         store_close(store);
         return status;
@@ -492,24 +655,15 @@ int store_open(const char *path, enum store_mode mode, struct store **out, ernie
     return ERNIE_OK;
 }
 
-/* Statements are prepared again when they are needed. */
-static void finalize_statements(struct store *store)
-{
-    for (int i = 0; i < N_STATEMENTS; i++) {
-        sqlite3_finalize(store->statements[i]);
-        store->statements[i] = NULL;
-    }
-}
-
 int store_attach(struct sqlite3 *connection, struct store **out, ernie_error *err)
 {
-    struct store *store;
+    struct store *store = NULL;
     int status = store_new(connection, 0, &store, err);
 
-    if (status != ERNIE_OK)
-        return status;
-    status = check_collection(store, err);
-    finalize_statements(store);
+    if (status == ERNIE_OK)
+        status = check_collection(store, err);
+    if (status == ERNIE_OK)
+        status = check_encoding(store, err);
     if (status != ERNIE_OK) {
         store_close(store);
         return status;
@@ -525,6 +679,7 @@ void store_close(struct store *store)
     finalize_statements(store);
     if (store->is_ours)
         sqlite3_close(store->connection);
+    buffer_reset(&store->held);
     memory_free(store->path);
     memory_free(store->folder);
     memory_free(store);
@@ -540,6 +695,11 @@ const uint8_t *store_uuid(const struct store *store)
     return store->uuid;
 }
 
+void store_set_timeout(struct store *store, int timeout_ms)
+{
+    sqlite3_busy_timeout(store->connection, timeout_ms);
+}
+
 void store_interrupt(struct store *store)
 {
     sqlite3_interrupt(store->connection);
@@ -547,36 +707,55 @@ void store_interrupt(struct store *store)
 
 /* ---- transactions ------------------------------------------------------ */
 
+/* Whether the innermost store_begin made a savepoint. They may share a name: the
+ * newest of it is meant. */
+static int in_savepoint(const struct store *store)
+{
+    return store->in_hosts || store->depth > 1;
+}
+
+static void leave_transaction(struct store *store)
+{
+    store->depth--;
+    if (!keeps_statements(store))
+        finalize_statements(store);
+}
+
 int store_begin(struct store *store, ernie_error *err)
 {
     int status;
 
-    store->in_savepoint = !sqlite3_get_autocommit(store->connection);
-    status = run_sql(store, store->in_savepoint ? "SAVEPOINT ernie" : "BEGIN IMMEDIATE", err);
-    store->in_transaction = status == ERNIE_OK;
+    if (store->depth == 0)
+        store->in_hosts = !sqlite3_get_autocommit(store->connection);
+    store->depth++;
+    status = run_sql(store, in_savepoint(store) ? "SAVEPOINT ernie" : "BEGIN IMMEDIATE", err);
+    if (status != ERNIE_OK)
+        leave_transaction(store);
     return status;
 }
 
 int store_commit(struct store *store, ernie_error *err)
 {
-    int status = run_sql(store, store->in_savepoint ? "RELEASE ernie" : "COMMIT", err);
+    int status;
 
+    if (store->depth == 0)
+        return error_set(err, ERNIE_EINVAL, "%s: no transaction to commit", store->path);
+    status = run_sql(store, in_savepoint(store) ? "RELEASE ernie" : "COMMIT", err);
     if (status == ERNIE_OK)
-        store->in_transaction = 0;
+        leave_transaction(store);
     return status;
 }
 
 void store_rollback(struct store *store)
 {
-    if (!store->in_transaction)
+    if (store->depth == 0)
         return;
-    store->in_transaction = 0;
     /* SQLite may have rolled back by itself, on a full disk for one. */
-    if (sqlite3_get_autocommit(store->connection))
-        return;
-    sqlite3_exec(store->connection,
-                 store->in_savepoint ? "ROLLBACK TO ernie; RELEASE ernie" : "ROLLBACK", NULL,
-                 NULL, NULL);
+    if (!sqlite3_get_autocommit(store->connection))
+        sqlite3_exec(store->connection,
+                     in_savepoint(store) ? "ROLLBACK TO ernie; RELEASE ernie" : "ROLLBACK", NULL,
+                     NULL, NULL);
+    leave_transaction(store);
 }
 
 /* A query that is stepped and not reset holds a read transaction open, in
@@ -584,14 +763,11 @@ void store_rollback(struct store *store)
  * fail. */
 int store_snapshot_begin(struct store *store, uint64_t *seq, ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    int status = prepare(store, LOG_LAST, &statement, err), found;
+    struct query query = query_start(store, LOG_LAST);
 
-    if (status == ERNIE_OK)
-        status = first_row(store, statement, &found, err);
-    if (status != ERNIE_OK)
-        return status;
-    *seq = (uint64_t)sqlite3_column_int64(statement, 0);
+    if (!query_row(&query))
+        return query_end(&query, ERNIE_OK, err);
+    *seq = (uint64_t)column_integer(&query, 0);
     store->in_snapshot = 1;
     return ERNIE_OK;
 }
@@ -602,34 +778,27 @@ void store_snapshot_end(struct store *store)
         return;
     store->in_snapshot = 0;
     sqlite3_reset(store->statements[LOG_LAST]);
-    /* A host cannot close its connection while statements of ours are left, and it
-     * does not tell us before it does. */
-    if (!store->is_ours)
+    if (!keeps_statements(store))
         finalize_statements(store);
 }
 
 int store_log_mark(struct store *store, uint64_t seq, uint64_t *mark, ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    int status, found;
+    struct query query;
+    int status = ERNIE_OK;
 
     if (seq == 0) {
         *mark = 0;
         return ERNIE_OK;
     }
-    status = prepare(store, LOG_MARK, &statement, err);
-    if (status != ERNIE_OK)
-        return status;
-    sqlite3_bind_int64(statement, 1, (int64_t)seq);
-    status = first_row(store, statement, &found, err);
-    if (status != ERNIE_OK)
-        return status;
-    if (!found)
-        return error_set(err, ERNIE_ENOTFOUND, "%s: no log entry %llu", store->path,
-                         (unsigned long long)seq);
-    *mark = (uint64_t)sqlite3_column_int64(statement, 0);
-    done_with(statement);
-    return ERNIE_OK;
+    query = query_start(store, LOG_MARK);
+    bind_integer(&query, 1, (int64_t)seq);
+    if (query_row(&query))
+        *mark = (uint64_t)column_integer(&query, 0);
+    else if (query.code == SQLITE_DONE)
+        status = error_set(err, ERNIE_ENOTFOUND, "%s: no log entry %llu", store->path,
+                           (unsigned long long)seq);
+    return query_end(&query, status, err);
 }
 
 /* ---- meta -------------------------------------------------------------- */
@@ -637,30 +806,29 @@ int store_log_mark(struct store *store, uint64_t seq, uint64_t *mark, ernie_erro
 int store_meta_get(struct store *store, const char *key, char *value, size_t size,
                    ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    int status = prepare(store, META_GET, &statement, err), found;
+    struct query query = query_start(store, META_GET);
 
-    if (status != ERNIE_OK)
-        return status;
-    sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
-    status = first_row(store, statement, &found, err);
-    if (status != ERNIE_OK)
-        return status;
-    snprintf(value, size, "%s", found ? column_text(statement, 0) : "");
-    done_with(statement);
-    return ERNIE_OK;
+    value[0] = '\0';
+    bind_text(&query, 1, key);
+    if (query_row(&query)) {
+        size_t n;
+        const void *bytes = column_bytes(&query, 0, &n);
+
+        n = n < size ? n : size - 1;
+        if (n > 0)
+            memcpy(value, bytes, n);
+        value[n] = '\0';
+    }
+    return query_end(&query, ERNIE_OK, err);
 }
 
 int store_meta_set(struct store *store, const char *key, const char *value, ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    int status = prepare(store, META_SET, &statement, err);
+    struct query query = query_start(store, META_SET);
 
-    if (status != ERNIE_OK)
-        return status;
-    sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
-    sqlite3_bind_text(statement, 2, value, -1, SQLITE_STATIC);
-    return run(store, statement, err);
+    bind_text(&query, 1, key);
+    bind_text(&query, 2, value);
+    return query_run(&query, err);
 }
 
 /* ---- roots ------------------------------------------------------------- */
@@ -676,47 +844,51 @@ static const char *stored_root(const struct store *store, const char *path)
     return below[0] == '\0' ? "." : below;
 }
 
-static char *resolved_root(const struct store *store, const char *stored)
+/* The other way round, from bytes [size]; NULL when memory ran out. */
+static char *resolved_root(const struct store *store, const char *stored, size_t size)
 {
-    if (stored[0] == '/' || store->folder == NULL)
-        return memory_copy_text(stored, strlen(stored));
-    if (strcmp(stored, ".") == 0)
-        return memory_copy_text(store->folder, strlen(store->folder));
-    return path_join(store->folder, stored);
+    struct buffer path = { 0 };
+
+    if (store->folder != NULL && (size == 0 || stored[0] != '/')) {
+        buffer_append_text(&path, store->folder);
+        if (size == 1 && stored[0] == '.')
+            return buffer_take(&path);
+        if (strcmp(store->folder, "/") != 0)
+            buffer_append_char(&path, '/');
+    }
+    buffer_append(&path, stored, size);
+    return buffer_take(&path);
 }
 
+/* An outer root's path is a prefix of an inner one's, and so comes before it. */
 static int compare_roots(const void *a, const void *b)
 {
     const struct store_root *x = a, *y = b;
-    size_t x_size = strlen(x->path), y_size = strlen(y->path);
 
-    return (x_size > y_size) - (x_size < y_size);
+    return strcmp(x->path, y->path);
 }
 
 int store_roots(struct store *store, struct store_root **out, size_t *n, ernie_error *err)
 {
+    struct query query = query_start(store, ROOTS);
     struct store_root *roots = NULL;
-    sqlite3_stmt *statement = NULL;
-    size_t n_roots = 0;
-    int status = prepare(store, ROOTS, &statement, err), code = SQLITE_DONE;
+    size_t n_roots = 0, size;
+    int status = ERNIE_OK;
 
-    while (status == ERNIE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+    while (status == ERNIE_OK && query_row(&query)) {
+        const char *stored = column_bytes(&query, 1, &size);
+        char *path = resolved_root(store, stored, size);
         struct store_root *grown = memory_resize(roots, n_roots + 1, sizeof *grown);
 
-        if (grown != NULL) {
-            roots = grown;
-            roots[n_roots].id = sqlite3_column_int64(statement, 0);
-            roots[n_roots].path = resolved_root(store, column_text(statement, 1));
-        }
-        if (grown == NULL || roots[n_roots].path == NULL)
+        roots = grown != NULL ? grown : roots;
+        if (path == NULL || grown == NULL) {
+            memory_free(path);
             status = out_of_memory(store, err);
-        else
-            n_roots++;
+        } else {
+            roots[n_roots++] = (struct store_root){ column_integer(&query, 0), path };
+        }
     }
-    if (status == ERNIE_OK && code != SQLITE_DONE)
-        status = fail(store, code, err);
-    if (store->statements[ROOTS] != NULL)
-        done_with(store->statements[ROOTS]);
+    status = query_end(&query, status, err);
     if (status != ERNIE_OK) {
         store_roots_free(roots, n_roots);
         return status;
@@ -735,76 +907,96 @@ void store_roots_free(struct store_root *roots, size_t n)
     memory_free(roots);
 }
 
-/* Gives a document to another root, under a longer path. */
-static int rename_document(struct store *store, int64_t id, int64_t root_id, const char *path,
-                           ernie_error *err)
+/* Gives a document to another root under another path; when that has one there, the
+ * document goes. */
+static int move_document(struct store *store, int64_t id, int64_t root_id, const char *path,
+                         ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    int status = prepare(store, ROOT_RENAME_DOCUMENT, &statement, err);
+    struct store_document there;
+    struct query query;
+    int found;
+    int status = store_document_find(store, root_id, path, &there, &found, err);
 
     if (status != ERNIE_OK)
         return status;
-    sqlite3_bind_int64(statement, 1, id);
-    sqlite3_bind_int64(statement, 2, root_id);
-    bind_path(statement, 3, path);
-    return run(store, statement, err);
+    if (found)
+        return store_document_delete(store, id, err);
+    query = query_start(store, DOCUMENT_MOVE);
+    bind_integer(&query, 1, id);
+    bind_integer(&query, 2, root_id);
+    bind_path(&query, 3, path);
+    return query_run(&query, err);
 }
 
-/* The documents of inner become documents of the root outer_id, whose path inner
- * has below it. */
+/* The documents of the root inner_id become documents of outer_id, which has inner
+ * below it. */
 static int absorb_root(struct store *store, int64_t outer_id, int64_t inner_id, const char *below,
                        ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    int status = prepare(store, DOCUMENT_PATHS, &statement, err), code;
+    struct query query = query_start(store, DOCUMENT_PATHS);
+    int status = ERNIE_OK;
 
-    if (status != ERNIE_OK)
-        return status;
-    sqlite3_bind_int64(statement, 1, inner_id);
-    /* Rows leave the query's range as they are renamed, and come to no other place
-     * in it: the update changes root_id, which the query fixes. */
-    while (status == ERNIE_OK && (code = sqlite3_step(statement)) != SQLITE_DONE) {
-        char *path;
+    /* Rows leave the query's range as they are moved, and come to no other place in
+     * it: moving changes root_id, which the query fixes. */
+    bind_integer(&query, 1, inner_id);
+    while (status == ERNIE_OK && query_row(&query)) {
+        struct buffer path = { 0 };
+        size_t size;
+        const void *bytes = column_bytes(&query, 1, &size);
 
-        if (code != SQLITE_ROW) {
-            status = fail(store, code, err);
-            break;
-        }
-        path = path_join(below, column_text(statement, 1));
-        status = path == NULL ? out_of_memory(store, err)
-                              : rename_document(store, sqlite3_column_int64(statement, 0),
-                                                outer_id, path, err);
-        memory_free(path);
+        buffer_append_text(&path, below);
+        if (path.size > 0)
+            buffer_append_char(&path, '/');
+        buffer_append(&path, bytes, size);
+        if (path.failed || path.data == NULL)
+            status = out_of_memory(store, err);
+        else
+            status = move_document(store, column_integer(&query, 0), outer_id, path.data, err);
+        buffer_reset(&path);
     }
-    done_with(statement);
+    status = query_end(&query, status, err);
     return status == ERNIE_OK ? run_with_id(store, ROOT_DELETE, inner_id, err) : status;
+}
+
+/* The row of a root that is not there yet. */
+static int add_root(struct store *store, const char *path, int64_t *id, ernie_error *err)
+{
+    struct query query = query_start(store, ROOT_ADD);
+    int status;
+
+    bind_path(&query, 1, stored_root(store, path));
+    status = query_run(&query, err);
+    if (status == ERNIE_OK)
+        *id = sqlite3_last_insert_rowid(store->connection);
+    return status;
 }
 
 int store_root_add(struct store *store, const char *path, int64_t *id, ernie_error *err)
 {
     struct store_root *roots;
-    sqlite3_stmt *statement = NULL;
     size_t n;
-    int64_t added;
+    int64_t root_id = 0;
     int status = store_roots(store, &roots, &n, err);
 
     if (status != ERNIE_OK)
         return status;
-    status = prepare(store, ROOT_ADD, &statement, err);
-    if (status == ERNIE_OK) {
-        bind_path(statement, 1, stored_root(store, path));
-        status = run(store, statement, err);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(roots[i].path, path) == 0)
+            root_id = roots[i].id;
     }
-    added = sqlite3_last_insert_rowid(store->connection);
+    if (root_id == 0)
+        status = add_root(store, path, &root_id, err);
     for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
         const char *below = path_below(path, roots[i].path);
 
-        if (below != NULL)
-            status = absorb_root(store, added, roots[i].id, below, err);
+        /* A root of the same path has "" below: a database that was moved to where
+         * an absolute root of it points has the folder twice. */
+        if (below != NULL && roots[i].id != root_id)
+            status = absorb_root(store, root_id, roots[i].id, below, err);
     }
     store_roots_free(roots, n);
     if (status == ERNIE_OK)
-        *id = added;
+        *id = root_id;
     return status;
 }
 
@@ -813,137 +1005,162 @@ int store_root_add(struct store *store, const char *path, int64_t *id, ernie_err
 int store_document_find(struct store *store, int64_t root_id, const char *path,
                         struct store_document *out, int *found, ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    int status = prepare(store, DOCUMENT_FIND, &statement, err);
+    struct query query = query_start(store, DOCUMENT_FIND);
+    struct store_document document = { 0 };
+    size_t offsets[5] = { 0 }, size;
+    int has_failure = 0, status;
 
-    if (status != ERNIE_OK)
-        return status;
-    /* What the last call gave out was valid until this one. */
-    sqlite3_reset(statement);
-    sqlite3_bind_int64(statement, 1, root_id);
-    bind_path(statement, 2, path);
-    status = first_row(store, statement, found, err);
+    bind_integer(&query, 1, root_id);
+    bind_path(&query, 2, path);
+    buffer_clear(&store->held);
+    *found = query_row(&query);
+    if (*found) {
+        const void *hash = column_bytes(&query, 6, &size);
+
+        document.id = column_integer(&query, 0);
+        document.root_id = column_integer(&query, 1);
+        document.size_bytes = (uint64_t)column_integer(&query, 2);
+        document.mtime_ns = column_integer(&query, 3);
+        document.ctime_ns = column_integer(&query, 4);
+        document.checked_ns = column_integer(&query, 5);
+        if (size == sizeof document.hash) /* else all zero, which no file's is */
+            memcpy(document.hash, hash, size);
+        for (int i = 0; i < 5; i++)
+            offsets[i] = hold(&query, 7 + i);
+        has_failure = sqlite3_column_type(query.statement, 11) != SQLITE_NULL;
+    }
+    status = query_end(&query, ERNIE_OK, err);
+    if (status == ERNIE_OK && store->held.failed)
+        status = out_of_memory(store, err);
     if (status != ERNIE_OK || !*found)
         return status;
-    *out = (struct store_document){
-        .id = sqlite3_column_int64(statement, 0),
-        .root_id = sqlite3_column_int64(statement, 1),
-        .path = column_text(statement, 2),
-        .title = column_text(statement, 3),
-        .format = column_text(statement, 4),
-        .encoding = column_text(statement, 5),
-        .size_bytes = (uint64_t)sqlite3_column_int64(statement, 6),
-        .mtime_ns = sqlite3_column_int64(statement, 7),
-        .ctime_ns = sqlite3_column_int64(statement, 8),
-        .checked_ns = sqlite3_column_int64(statement, 9),
-        .failure = (const char *)sqlite3_column_text(statement, 11),
-    };
-    if (sqlite3_column_bytes(statement, 10) == sizeof out->hash)
-        memcpy(out->hash, sqlite3_column_blob(statement, 10), sizeof out->hash);
+    document.path = store->held.data + offsets[0];
+    document.title = store->held.data + offsets[1];
+    document.format = store->held.data + offsets[2];
+    document.encoding = store->held.data + offsets[3];
+    document.failure = has_failure ? store->held.data + offsets[4] : NULL;
+    *out = document;
     return ERNIE_OK;
 }
 
 int store_document_put(struct store *store, const struct store_document *document, int64_t *id,
                        ernie_error *err)
 {
-    struct store_document old;
-    sqlite3_stmt *statement = NULL;
-    int found, status;
+    struct query query = query_start(store, DOCUMENT_PUT);
+    int64_t put = 0;
+    int status;
 
-    status = store_document_find(store, document->root_id, document->path, &old, &found, err);
-    if (status == ERNIE_OK && found)
-        status = store_document_delete(store, old.id, err);
+    bind_integer(&query, 1, document->root_id);
+    bind_path(&query, 2, document->path);
+    bind_text(&query, 3, document->title);
+    bind_text(&query, 4, document->format);
+    bind_text(&query, 5, document->encoding);
+    bind_integer(&query, 6, (int64_t)document->size_bytes);
+    bind_integer(&query, 7, document->mtime_ns);
+    bind_integer(&query, 8, document->ctime_ns);
+    bind_integer(&query, 9, document->checked_ns);
+    bind_bytes(&query, 10, document->hash, sizeof document->hash);
+    bind_text(&query, 11, document->failure);
+    while (query_row(&query))
+        put = column_integer(&query, 0);
+    status = query_end(&query, ERNIE_OK, err);
     if (status == ERNIE_OK)
-        status = prepare(store, DOCUMENT_PUT, &statement, err);
-    if (status != ERNIE_OK)
-        return status;
-    sqlite3_bind_int64(statement, 1, document->root_id);
-    bind_path(statement, 2, document->path);
-    sqlite3_bind_text(statement, 3, document->title, -1, SQLITE_STATIC);
-    sqlite3_bind_text(statement, 4, document->format, -1, SQLITE_STATIC);
-    sqlite3_bind_text(statement, 5, document->encoding, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 6, (sqlite3_int64)document->size_bytes);
-    sqlite3_bind_int64(statement, 7, document->mtime_ns);
-    sqlite3_bind_int64(statement, 8, document->ctime_ns);
-    sqlite3_bind_int64(statement, 9, document->checked_ns);
-    sqlite3_bind_blob(statement, 10, document->hash, sizeof document->hash, SQLITE_STATIC);
-    if (document->failure != NULL)
-        sqlite3_bind_text(statement, 11, document->failure, -1, SQLITE_STATIC);
-    status = run(store, statement, err);
+        status = run_with_id(store, CHUNKS_DELETE, put, err);
     if (status == ERNIE_OK)
-        *id = sqlite3_last_insert_rowid(store->connection);
+        *id = put;
     return status;
 }
 
 int store_document_touch(struct store *store, const struct store_document *document,
                          ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    int status = prepare(store, DOCUMENT_TOUCH, &statement, err);
+    struct query query = query_start(store, DOCUMENT_TOUCH);
 
-    if (status != ERNIE_OK)
-        return status;
-    sqlite3_bind_int64(statement, 1, document->root_id);
-    bind_path(statement, 2, document->path);
-    sqlite3_bind_int64(statement, 3, (sqlite3_int64)document->size_bytes);
-    sqlite3_bind_int64(statement, 4, document->mtime_ns);
-    sqlite3_bind_int64(statement, 5, document->ctime_ns);
-    sqlite3_bind_int64(statement, 6, document->checked_ns);
-    return run(store, statement, err);
+    bind_integer(&query, 1, document->root_id);
+    bind_path(&query, 2, document->path);
+    bind_integer(&query, 3, (int64_t)document->size_bytes);
+    bind_integer(&query, 4, document->mtime_ns);
+    bind_integer(&query, 5, document->ctime_ns);
+    bind_integer(&query, 6, document->checked_ns);
+    return query_run(&query, err);
 }
 
 int store_document_delete(struct store *store, int64_t id, ernie_error *err)
 {
-    /* What refers goes before what is referred to. */
-    static const enum statement steps[] = { CHUNKS_LOG_DELETE, EMBEDDINGS_DELETE, CHUNKS_DELETE,
-                                            DOCUMENT_DELETE };
+    return run_with_id(store, DOCUMENT_DELETE, id, err);
+}
+
+/* The first column of what a query gives; *out is released with memory_free. */
+static int collect_ids(struct query *query, int64_t **out, size_t *n, ernie_error *err)
+{
+    int64_t *ids = NULL;
+    size_t count = 0, capacity = 0;
     int status = ERNIE_OK;
 
-    for (size_t i = 0; status == ERNIE_OK && i < sizeof steps / sizeof steps[0]; i++)
-        status = run_with_id(store, steps[i], id, err);
-    return status;
+    while (status == ERNIE_OK && query_row(query)) {
+        if (count == capacity) {
+            size_t more = capacity == 0 ? 64 : capacity * 2;
+            int64_t *grown = memory_resize(ids, more, sizeof *grown);
+
+            if (grown == NULL) {
+                status = out_of_memory(query->store, err);
+                break;
+            }
+            ids = grown;
+            capacity = more;
+        }
+        ids[count++] = column_integer(query, 0);
+    }
+    status = query_end(query, status, err);
+    if (status != ERNIE_OK) {
+        memory_free(ids);
+        return status;
+    }
+    *out = ids;
+    *n = count;
+    return ERNIE_OK;
 }
 
 int store_document_ids(struct store *store, int64_t root_id, const char *below, int64_t **ids,
                        size_t *n, ernie_error *err)
 {
-    int64_t *list = NULL;
-    size_t count = 0, capacity = 0;
-    sqlite3_stmt *statement = NULL;
-    int status = prepare(store, DOCUMENT_IDS, &statement, err), code = SQLITE_DONE;
+    struct query query;
+    const size_t size = strlen(below) + 1; /* with a slash, or the byte after it */
+    char *from, *to;
+    int status;
 
-    if (status != ERNIE_OK)
-        return status;
-    sqlite3_bind_int64(statement, 1, root_id);
-    sqlite3_bind_blob(statement, 2, below, (int)strlen(below), SQLITE_STATIC);
-    while (status == ERNIE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-        if (count == capacity) {
-            int64_t *grown = memory_resize(list, capacity == 0 ? 64 : capacity * 2, sizeof *grown);
-
-            if (grown == NULL) {
-                status = out_of_memory(store, err);
-                break;
-            }
-            list = grown;
-            capacity = capacity == 0 ? 64 : capacity * 2;
-        }
-        list[count++] = sqlite3_column_int64(statement, 0);
+    if (below[0] == '\0') {
+        query = query_start(store, DOCUMENT_IDS);
+        bind_integer(&query, 1, root_id);
+        return collect_ids(&query, ids, n, err);
     }
-    if (status == ERNIE_OK && code != SQLITE_DONE)
-        status = fail(store, code, err);
-    done_with(statement);
-    if (status != ERNIE_OK) {
-        memory_free(list);
-        return status;
+    from = memory_copy_text(below, size);
+    to = memory_copy_text(below, size);
+    if (from == NULL || to == NULL) {
+        memory_free(from);
+        memory_free(to);
+        return out_of_memory(store, err);
     }
-    *ids = list;
-    *n = count;
-    return ERNIE_OK;
+    from[size - 1] = '/';
+    to[size - 1] = '/' + 1;
+    query = query_start(store, DOCUMENT_IDS_BELOW);
+    bind_integer(&query, 1, root_id);
+    bind_path(&query, 2, below);
+    if (utf8_valid(below, size - 1)) { /* no text begins with what is not UTF-8 */
+        bind_sized_text(&query, 3, from, size);
+        bind_sized_text(&query, 4, to, size);
+    }
+    bind_bytes(&query, 5, from, size);
+    bind_bytes(&query, 6, to, size);
+    status = collect_ids(&query, ids, n, err);
+    memory_free(from);
+    memory_free(to);
+    return status;
 }
 
 /* ---- chunks and embeddings --------------------------------------------- */
 
-#if __BYTE_ORDER != __LITTLE_ENDIAN
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "vectors are stored little-endian, and copied as they are in memory"
 #endif
 
@@ -957,193 +1174,195 @@ static int64_t checksum_of(const void *vector, size_t size_bytes)
     return (int64_t)first;
 }
 
-static int add_log(struct store *store, const char *op, int64_t chunk_id, ernie_error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    int status = prepare(store, LOG_ADD, &statement, err);
-
-    if (status != ERNIE_OK)
-        return status;
-    sqlite3_bind_text(statement, 1, op, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 2, chunk_id);
-    return run(store, statement, err);
-}
-
-static int put_embedding(struct store *store, enum statement which, int64_t chunk_id,
-                         const float *embedding, size_t dim, ernie_error *err)
+static int put_embedding(struct store *store, int64_t chunk_id, const float *embedding, size_t dim,
+                         ernie_error *err)
 {
     const size_t size_bytes = dim * sizeof *embedding;
-    sqlite3_stmt *statement = NULL;
-    int status = prepare(store, which, &statement, err);
+    struct query query;
 
-    if (status != ERNIE_OK)
-        return status;
-    sqlite3_bind_int64(statement, 1, chunk_id);
-    sqlite3_bind_blob(statement, 2, embedding, (int)size_bytes, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 3, checksum_of(embedding, size_bytes));
-    return run(store, statement, err);
+    if (dim == 0 || dim > MAX_DIM)
+        return error_set(err, ERNIE_EINVAL, "%s: a vector of %zu numbers", store->path, dim);
+    query = query_start(store, EMBEDDING_PUT);
+    bind_integer(&query, 1, chunk_id);
+    bind_bytes(&query, 2, embedding, size_bytes);
+    bind_integer(&query, 3, checksum_of(embedding, size_bytes));
+    return query_run(&query, err);
 }
 
 int store_chunk_add(struct store *store, const struct store_chunk *chunk, int64_t *id,
                     ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
+    struct query query = query_start(store, CHUNK_ADD);
+    int64_t added;
     int status;
 
-    if (chunk->dim == 0 || chunk->dim > MAX_DIM || chunk->size > INT32_MAX)
-        return error_set(err, ERNIE_EINVAL, "%s: a chunk of %zu bytes, %zu numbers a vector",
-                         store->path, chunk->size, chunk->dim);
-    status = prepare(store, CHUNK_ADD, &statement, err);
+    bind_integer(&query, 1, chunk->document_id);
+    bind_integer(&query, 2, (int64_t)chunk->ordinal);
+    bind_integer(&query, 3, (int64_t)chunk->start);
+    bind_integer(&query, 4, (int64_t)chunk->end);
+    bind_integer(&query, 5, (int64_t)chunk->line);
+    bind_sized_text(&query, 6, chunk->text, chunk->size);
+    status = query_run(&query, err);
     if (status != ERNIE_OK)
         return status;
-    sqlite3_bind_int64(statement, 1, chunk->document_id);
-    sqlite3_bind_int64(statement, 2, (sqlite3_int64)chunk->ordinal);
-    sqlite3_bind_int64(statement, 3, (sqlite3_int64)chunk->start);
-    sqlite3_bind_int64(statement, 4, (sqlite3_int64)chunk->end);
-    sqlite3_bind_int64(statement, 5, (sqlite3_int64)chunk->line);
-    sqlite3_bind_text(statement, 6, chunk->text, (int)chunk->size, SQLITE_STATIC);
-    status = run(store, statement, err);
-    if (status != ERNIE_OK)
-        return status;
-    *id = sqlite3_last_insert_rowid(store->connection);
-    status = put_embedding(store, EMBEDDING_ADD, *id, chunk->embedding, chunk->dim, err);
-    return status == ERNIE_OK ? add_log(store, "add", *id, err) : status;
+    added = sqlite3_last_insert_rowid(store->connection);
+    status = put_embedding(store, added, chunk->embedding, chunk->dim, err);
+    if (status == ERNIE_OK)
+        *id = added;
+    return status;
 }
 
-/* The vector in a row's columns, copied into out [dim]; 0 when it is missing or is
- * not what was written. */
-static int read_vector(sqlite3_stmt *statement, int column, size_t dim, float *out)
+/* What is wrong with the vector in column (its checksum in the next), or NULL; then
+ * it is copied into out [dim]. */
+static const char *read_vector(struct query *query, int column, size_t dim, float *out)
 {
-    const void *bytes = sqlite3_column_blob(statement, column);
-    size_t size_bytes = (size_t)sqlite3_column_bytes(statement, column);
+    size_t size_bytes;
+    const void *bytes = column_bytes(query, column, &size_bytes);
 
-    if (bytes == NULL || size_bytes != dim * sizeof *out)
-        return 0;
-    if (checksum_of(bytes, size_bytes) != sqlite3_column_int64(statement, column + 1))
-        return 0;
+    if (size_bytes != dim * sizeof *out)
+        return "has another number of numbers than the model gives";
+    if (checksum_of(bytes, size_bytes) != column_integer(query, column + 1))
+        return "is not what was written";
     memcpy(out, bytes, size_bytes); /* a BLOB need not be aligned */
     for (size_t i = 0; i < dim; i++)
         if (!isfinite(out[i]))
-            return 0;
-    return 1;
+            return "holds what is not a number";
+    return NULL;
 }
 
 int store_embeddings_since(struct store *store, uint64_t seq, size_t dim, store_embedding_fn fn,
                            void *data, ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    float *vector;
-    int status, code = SQLITE_DONE;
+    float *vector = memory_new(dim, sizeof *vector);
+    struct query query;
+    int status = ERNIE_OK;
 
-    status = prepare(store, seq == 0 ? EMBEDDINGS_ALL : EMBEDDINGS_SINCE, &statement, err);
-    if (status != ERNIE_OK)
-        return status;
-    vector = memory_new(dim, sizeof *vector);
     if (vector == NULL)
         return out_of_memory(store, err);
+    /* All of them are found by their rows, so that a log that was cut short in front
+     * hides none. */
+    query = query_start(store, seq == 0 ? EMBEDDINGS_ALL : EMBEDDINGS_SINCE);
     if (seq != 0)
-        sqlite3_bind_int64(statement, 1, (sqlite3_int64)seq);
-    while (status == ERNIE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW)
-        status = fn(data, sqlite3_column_int64(statement, 0),
-                    read_vector(statement, 1, dim, vector) ? vector : NULL, err);
-    if (status == ERNIE_OK && code != SQLITE_DONE)
-        status = fail(store, code, err);
-    done_with(statement);
+        bind_integer(&query, 1, (int64_t)seq);
+    while (status == ERNIE_OK && query_row(&query)) {
+        const char *wrong = read_vector(&query, 1, dim, vector);
+
+        if (query.code == SQLITE_ROW)
+            status = fn(data, column_integer(&query, 0), wrong == NULL ? vector : NULL, err);
+    }
+    status = query_end(&query, status, err);
     memory_free(vector);
     return status;
 }
 
 int store_texts(struct store *store, store_text_fn fn, void *data, ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    int status = prepare(store, TEXTS, &statement, err), code = SQLITE_DONE;
+    struct query query = query_start(store, TEXTS);
+    int status = ERNIE_OK;
 
-    while (status == ERNIE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-        const char *text = column_text(statement, 1);
+    while (status == ERNIE_OK && query_row(&query)) {
+        size_t size;
+        const char *text = column_bytes(&query, 1, &size);
 
-        status = fn(data, sqlite3_column_int64(statement, 0), text,
-                    (size_t)sqlite3_column_bytes(statement, 1), err);
+        if (query.code == SQLITE_ROW)
+            status = fn(data, column_integer(&query, 0), text != NULL ? text : "", size, err);
     }
-    if (status == ERNIE_OK && code != SQLITE_DONE)
-        status = fail(store, code, err);
-    if (store->statements[TEXTS] != NULL)
-        done_with(store->statements[TEXTS]);
-    return status;
+    return query_end(&query, status, err);
 }
 
 int store_embedding_replace(struct store *store, int64_t chunk_id, const float *embedding,
                             size_t dim, ernie_error *err)
 {
-    int status = put_embedding(store, EMBEDDING_REPLACE, chunk_id, embedding, dim, err);
-
-    return status == ERNIE_OK ? add_log(store, "replace", chunk_id, err) : status;
+    return put_embedding(store, chunk_id, embedding, dim, err);
 }
 
 int store_hit_get(struct store *store, int64_t chunk_id, struct store_hit *out, int *found,
                   ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    int status = prepare(store, HIT_GET, &statement, err);
+    struct query query = query_start(store, HIT_GET);
+    struct store_hit hit = { 0 };
+    size_t path = 0, title = 0, text = 0;
+    int status;
 
-    if (status != ERNIE_OK)
-        return status;
-    sqlite3_reset(statement);
-    sqlite3_bind_int64(statement, 1, chunk_id);
-    status = first_row(store, statement, found, err);
+    bind_integer(&query, 1, chunk_id);
+    buffer_clear(&store->held);
+    *found = query_row(&query);
+    if (*found) {
+        hit.document_id = column_integer(&query, 0);
+        hit.root_id = column_integer(&query, 1);
+        hit.line = (size_t)column_integer(&query, 2);
+        path = hold(&query, 3);
+        title = hold(&query, 4);
+        text = hold(&query, 5);
+        hit.size = store->held.size - text - 1;
+    }
+    status = query_end(&query, ERNIE_OK, err);
+    if (status == ERNIE_OK && store->held.failed)
+        status = out_of_memory(store, err);
     if (status != ERNIE_OK || !*found)
         return status;
-    *out = (struct store_hit){
-        .document_id = sqlite3_column_int64(statement, 0),
-        .root_id = sqlite3_column_int64(statement, 1),
-        .path = column_text(statement, 2),
-        .title = column_text(statement, 3),
-        .text = column_text(statement, 4),
-        .size = (size_t)sqlite3_column_bytes(statement, 4),
-        .line = (size_t)sqlite3_column_int64(statement, 5),
-    };
+    hit.path = store->held.data + path;
+    hit.title = store->held.data + title;
+    hit.text = store->held.data + text;
+    *out = hit;
     return ERNIE_OK;
 }
 
 int store_embedding_get(struct store *store, int64_t chunk_id, size_t dim, int64_t *document_id,
                         float *out, int *found, ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    int status = prepare(store, EMBEDDING_GET, &statement, err);
+    struct query query = query_start(store, EMBEDDING_GET);
 
-    if (status != ERNIE_OK)
-        return status;
-    sqlite3_bind_int64(statement, 1, chunk_id);
-    status = first_row(store, statement, found, err);
-    if (status != ERNIE_OK || !*found)
-        return status;
-    *document_id = sqlite3_column_int64(statement, 0);
-    *found = read_vector(statement, 1, dim, out);
-    done_with(statement);
-    return ERNIE_OK;
+    bind_integer(&query, 1, chunk_id);
+    *found = query_row(&query);
+    if (*found) {
+        *document_id = column_integer(&query, 0);
+        *found = read_vector(&query, 1, dim, out) == NULL;
+    }
+    return query_end(&query, ERNIE_OK, err);
 }
 
 /* ---- upkeep ------------------------------------------------------------ */
 
 int store_counts(struct store *store, struct store_counts *out, ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    int status = prepare(store, COUNTS, &statement, err), found;
+    struct query query = query_start(store, COUNTS);
+    struct store_counts counts = { 0 };
+    int64_t n_pages, page_bytes;
+    int status;
 
+    if (query_row(&query))
+        counts = (struct store_counts){
+            .n_documents = (size_t)column_integer(&query, 0),
+            .n_failed = (size_t)column_integer(&query, 1),
+            .n_chunks = (size_t)column_integer(&query, 2),
+            .n_embeddings = (size_t)column_integer(&query, 3),
+            .n_roots = (size_t)column_integer(&query, 4),
+        };
+    status = query_end(&query, ERNIE_OK, err);
     if (status == ERNIE_OK)
-        status = first_row(store, statement, &found, err);
+        status = sql_to_integer(store, "PRAGMA main.page_count", &n_pages, err);
+    if (status == ERNIE_OK)
+        status = sql_to_integer(store, "PRAGMA main.page_size", &page_bytes, err);
     if (status != ERNIE_OK)
         return status;
-    *out = (struct store_counts){
-        .n_documents = (size_t)sqlite3_column_int64(statement, 0),
-        .n_failed = (size_t)sqlite3_column_int64(statement, 1),
-        .n_chunks = (size_t)sqlite3_column_int64(statement, 2),
-        .n_embeddings = (size_t)sqlite3_column_int64(statement, 3),
-        .n_roots = (size_t)sqlite3_column_int64(statement, 4),
-        .n_text_bytes = (uint64_t)sqlite3_column_int64(statement, 5),
-        .database_bytes = (uint64_t)sqlite3_column_int64(statement, 6),
-    };
-    done_with(statement);
+    counts.database_bytes = (uint64_t)n_pages * (uint64_t)page_bytes;
+    *out = counts;
     return ERNIE_OK;
+}
+
+int store_text_bytes(struct store *store, uint64_t *out, ernie_error *err)
+{
+    struct query query = query_start(store, TEXT_BYTES);
+    uint64_t n_bytes = 0;
+    int status;
+
+    if (query_row(&query))
+        n_bytes = (uint64_t)column_integer(&query, 0);
+    status = query_end(&query, ERNIE_OK, err);
+    if (status == ERNIE_OK)
+        *out = n_bytes;
+    return status;
 }
 
 struct checker {
@@ -1170,89 +1389,95 @@ static void __attribute__((format(printf, 2, 3))) add_finding(struct checker *ch
         checker->report(checker->data, line.message);
 }
 
-/* Each row of a query is a finding, its first column the words. "ok" is none. */
-static int check_query(struct checker *checker, const char *sql, ernie_error *err)
+/* Damage met while looking for damage is a finding; the other checks go on. */
+static int check_end(struct checker *checker, int code, ernie_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(checker->store->connection, sql, -1, &statement, NULL);
-
-    if (code != SQLITE_OK)
-        return fail(checker->store, code, err);
-    while ((code = sqlite3_step(statement)) == SQLITE_ROW)
-        if (strcmp(column_text(statement, 0), "ok") != 0)
-            add_finding(checker, "%s", column_text(statement, 0));
-    sqlite3_finalize(statement);
     if (code == SQLITE_DONE)
         return ERNIE_OK;
-    if ((code & 0xff) != SQLITE_CORRUPT)
+    if ((code & 0xff) != SQLITE_CORRUPT && (code & 0xff) != SQLITE_ERROR)
         return fail(checker->store, code, err);
     add_finding(checker, "%s", sqlite3_errmsg(checker->store->connection));
     return ERNIE_OK;
 }
 
-static void check_vector(struct checker *checker, int64_t chunk_id, const float *embedding,
-                         size_t dim)
+/* Each row of a query is a finding, its first column the words. "ok" is none. */
+static int check_query(struct checker *checker, const char *sql, ernie_error *err)
 {
-    double square = 0;
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(checker->store->connection, sql, -1, &statement, NULL);
+    int status;
 
-    if (embedding == NULL) {
-        add_finding(checker, "chunk %lld: its vector is not what was written",
-                    (long long)chunk_id);
-        return;
+    if (code == SQLITE_OK) {
+        while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+            const char *words = (const char *)sqlite3_column_text(statement, 0);
+
+            if (words == NULL || strcmp(words, "ok") != 0)
+                add_finding(checker, "%s", words != NULL ? words : "out of memory");
+        }
     }
-    for (size_t i = 0; i < dim; i++)
-        square += (double)embedding[i] * embedding[i];
-    if (fabs(sqrt(square) - 1) > 1e-3)
-        add_finding(checker, "chunk %lld: its vector has length %g, not 1", (long long)chunk_id,
-                    sqrt(square));
+    status = check_end(checker, code, err);
+    sqlite3_finalize(statement);
+    return status;
 }
 
 static int check_vectors(struct checker *checker, size_t dim, ernie_error *err)
 {
-    static const char sql[] = "SELECT chunk_id, vector, checksum FROM ernie_embeddings";
-    struct store *store = checker->store;
-    sqlite3_stmt *statement = NULL;
+    static const char sql[] = "SELECT chunk_id, vector, checksum FROM main.ernie_embeddings";
+    struct query query = { .store = checker->store };
     float *vector = memory_new(dim, sizeof *vector);
-    int code;
+    int status;
 
     if (vector == NULL)
-        return out_of_memory(store, err);
-    code = sqlite3_prepare_v2(store->connection, sql, -1, &statement, NULL);
-    if (code == SQLITE_OK) {
-        while ((code = sqlite3_step(statement)) == SQLITE_ROW)
-            check_vector(checker, sqlite3_column_int64(statement, 0),
-                         read_vector(statement, 1, dim, vector) ? vector : NULL, dim);
-        sqlite3_finalize(statement);
+        return out_of_memory(checker->store, err);
+    query.code = sqlite3_prepare_v2(checker->store->connection, sql, -1, &query.statement, NULL);
+    while (query_row(&query)) {
+        const char *wrong = read_vector(&query, 1, dim, vector);
+        long long id = column_integer(&query, 0);
+        double square = 0;
+
+        for (size_t i = 0; wrong == NULL && i < dim; i++)
+            square += (double)vector[i] * vector[i];
+        if (wrong != NULL)
+            add_finding(checker, "chunk %lld: its vector %s", id, wrong);
+        else if (fabs(sqrt(square) - 1) > 1e-3)
+            add_finding(checker, "chunk %lld: its vector has length %g, not 1", id, sqrt(square));
     }
+    status = check_end(checker, query.code, err);
+    sqlite3_finalize(query.statement);
     memory_free(vector);
-    return code == SQLITE_DONE ? ERNIE_OK : fail(store, code, err);
+    return status;
 }
 
 int store_check(struct store *store, size_t dim, void (*report)(void *data, const char *finding),
                 void *data, size_t *n_findings, ernie_error *err)
 {
     static const char *const queries[] = {
-        "PRAGMA integrity_check(100)",
+        "PRAGMA main.integrity_check(100)",
         "SELECT 'a row of ' || \"table\" || ' refers to none of ' || parent"
-        " FROM pragma_foreign_key_check LIMIT 100",
-        "SELECT 'chunk ' || id || ': no vector' FROM ernie_chunks"
-        " WHERE id NOT IN (SELECT chunk_id FROM ernie_embeddings) LIMIT 100",
-        "SELECT 'document ' || id || ': in no folder' FROM ernie_documents"
-        " WHERE root_id <> 0 AND root_id NOT IN (SELECT id FROM ernie_roots) LIMIT 100",
-        "SELECT 'document ' || d.id || ': failed, but has chunks' FROM ernie_documents d"
-        " JOIN ernie_chunks c ON c.document_id = d.id WHERE d.failure IS NOT NULL"
+        " FROM pragma_foreign_key_check WHERE \"table\" GLOB 'ernie_*' LIMIT 100",
+        "SELECT 'chunk ' || id || ': no vector' FROM main.ernie_chunks"
+        " WHERE id NOT IN (SELECT chunk_id FROM main.ernie_embeddings) LIMIT 100",
+        "SELECT 'document ' || d.id || ': failed, but has chunks' FROM main.ernie_documents d"
+        " JOIN main.ernie_chunks c ON c.document_id = d.id WHERE d.failure IS NOT NULL"
         " GROUP BY d.id LIMIT 100",
-        "SELECT 'chunk ' || id || ': ends before it starts' FROM ernie_chunks"
+        "SELECT 'chunk ' || id || ': ends before it starts' FROM main.ernie_chunks"
         " WHERE end_byte < start_byte OR start_byte < 0 OR line < 1 LIMIT 100",
-        "SELECT 'document ' || document_id || ': a chunk is missing' FROM ernie_chunks"
-        " GROUP BY document_id HAVING max(ordinal) <> count(*) - 1 LIMIT 100",
-        /* The last entry for a chunk says whether it is there. */
-        "SELECT 'chunk ' || c.id || ': not in the log' FROM ernie_chunks c LEFT JOIN"
-        " (SELECT chunk_id, max(seq), op FROM ernie_log GROUP BY chunk_id) l ON l.chunk_id = c.id"
-        " WHERE l.op IS NULL OR l.op = 'delete' LIMIT 100",
+        "SELECT 'document ' || document_id || ': a chunk is missing' FROM main.ernie_chunks"
+        " GROUP BY document_id HAVING min(ordinal) <> 0 OR max(ordinal) <> count(*) - 1 LIMIT 100",
+        /* The last entry for a chunk says whether it is there. A log without its first
+         * entry was cut short, and says nothing of the chunks before. */
+        "SELECT 'chunk ' || c.id || ': not in the log' FROM main.ernie_chunks c LEFT JOIN"
+        " (SELECT chunk_id, max(seq), op FROM main.ernie_log GROUP BY chunk_id) l"
+        " ON l.chunk_id = c.id WHERE l.op = 'delete' OR (l.op IS NULL AND"
+        " EXISTS (SELECT 1 FROM main.ernie_log WHERE seq = 1)) LIMIT 100",
         "SELECT 'chunk ' || l.chunk_id || ': in the log, but gone' FROM"
-        " (SELECT chunk_id, max(seq), op FROM ernie_log GROUP BY chunk_id) l"
-        " WHERE l.op <> 'delete' AND l.chunk_id NOT IN (SELECT id FROM ernie_chunks) LIMIT 100",
+        " (SELECT chunk_id, max(seq), op FROM main.ernie_log GROUP BY chunk_id) l"
+        " WHERE l.op <> 'delete' AND l.chunk_id NOT IN (SELECT id FROM main.ernie_chunks)"
+        " LIMIT 100",
+        /* Else a new chunk could get the id of one that an index still names. */
+        "SELECT 'chunk ' || max(chunk_id) || ': its id could be given out again'"
+        " FROM main.ernie_log HAVING max(chunk_id) > coalesce("
+        "(SELECT seq FROM main.sqlite_sequence WHERE name = 'ernie_chunks'), 0)",
     };
     struct checker checker = { .store = store, .report = report, .data = data };
     int status = ERNIE_OK;

@@ -62,6 +62,7 @@ static int reembed_init(struct reembed *reembed, struct ernie_database *database
                         ernie_error *err)
 {
     struct store_counts counts;
+    uint64_t n_text_bytes;
     int status;
 
     memset(reembed, 0, sizeof *reembed);
@@ -70,13 +71,15 @@ static int reembed_init(struct reembed *reembed, struct ernie_database *database
     reembed->dim = ernie_model_dim(model);
     status = store_counts(database->store, &counts, err);
     if (status == ERNIE_OK)
+        status = store_text_bytes(database->store, &n_text_bytes, err);
+    if (status == ERNIE_OK)
         status = ernie_encoder_new(model, options != NULL ? options->n_threads : 0,
                                    &reembed->encoder, err);
     if (status != ERNIE_OK)
         return status;
     reembed->now.stage = ERNIE_STAGE_EMBED;
     reembed->now.n_files_total = reembed->now.n_files_done = counts.n_documents;
-    reembed->now.n_bytes_total = counts.n_text_bytes;
+    reembed->now.n_bytes_total = n_text_bytes;
     reembed->capacity = CHUNKS_PER_THREAD * encoder_n_threads(reembed->encoder);
     reembed->ids = memory_new(reembed->capacity, sizeof *reembed->ids);
     reembed->texts = memory_new(reembed->capacity, sizeof *reembed->texts);
