@@ -264,6 +264,7 @@ static int prepare(struct ingest *ingest, const struct scan_file *scanned, struc
         break;
     case ERNIE_EINVAL: /* too large: so it stays until it changes */
         *is_job = 1;
+        job->same_bytes = same_bytes; /* no hash either time: known to be too large */
         status = job_fail(job, why.message, err);
         goto done;
     case ERNIE_ENOMEM:

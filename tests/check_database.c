@@ -15,7 +15,7 @@
 #include "ernie.h"
 
 static ernie_model *model;
-static char folder[64];
+static char folder[64], docs[80];
 static ernie_error err;
 
 static void open_default_model(void)
@@ -43,7 +43,8 @@ static void make_folder(void)
 {
     strcpy(folder, "/tmp/check_database.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
-    run("mkdir %s/docs", folder);
+    snprintf(docs, sizeof docs, "%s/docs", folder);
+    run("mkdir %s", docs);
 }
 
 static void remove_folder(void)
@@ -128,7 +129,7 @@ START_TEST(test_index_then_search_finds_by_meaning_across_languages)
     ck_assert_uint_eq(report.n_chunks, 3);
     ck_assert_str_eq(best(database, "人工智能"), "ai.txt");
     ck_assert_str_eq(best(database, "artificial intelligence"), "ai.txt");
-    ck_assert_str_eq(best(database, "怎样烤面包"), "bread.txt");
+    ck_assert_str_eq(best(database, "怎样做面包"), "bread.txt");
     ck_assert_str_eq(best(database, "what temperature for green tea"), "tea.md");
     ernie_close(database);
 }
@@ -222,10 +223,12 @@ END_TEST
 START_TEST(test_one_file_of_a_folder_can_be_indexed_alone)
 {
     ernie_database *database = open_database("a.db", ERNIE_CREATE);
-    const char *paths[] = { in("docs/ai.txt") };
+    char path[100];
+    const char *paths[] = { path };
     struct ernie_index_report report;
 
     write_three();
+    snprintf(path, sizeof path, "%s/ai.txt", docs);
     ck_assert_int_eq(ernie_index(database, 1, paths, NULL, &report, &err), ERNIE_OK);
     ck_assert_uint_eq(report.n_added, 1);
     /* The folder afterwards adds the others and keeps this one. */
@@ -317,7 +320,7 @@ START_TEST(test_excluded_and_hidden_files_stay_out)
     ernie_database *database = open_database("a.db", ERNIE_CREATE);
     const char *const excludes[] = { "*.md", "/sub/" };
     struct ernie_index_options options = { .n_excludes = 2, .excludes = excludes };
-    const char *paths[] = { in("docs") };
+    const char *paths[] = { docs };
     struct ernie_index_report report;
 
     write_three();
@@ -337,7 +340,7 @@ END_TEST
 START_TEST(test_a_misspelt_path_changes_nothing)
 {
     ernie_database *database = open_database("a.db", ERNIE_CREATE);
-    const char *paths[] = { in("docs"), in("dosc") };
+    const char *paths[] = { docs, "/tmp/dosc" };
     struct ernie_status now;
 
     write_three();
@@ -364,7 +367,7 @@ START_TEST(test_stopping_keeps_what_was_reported_done)
     size_t n_done = 0;
     struct ernie_index_options options = { .progress = stop_after_ten,
                                            .progress_data = &n_done };
-    const char *paths[] = { in("docs") };
+    const char *paths[] = { docs };
     struct ernie_index_report report;
     struct ernie_status now;
 
@@ -404,7 +407,7 @@ static void index_in_child(int pipe_end)
     struct ernie_index_options options = { .n_threads = 1, .progress = report_done,
                                            .progress_data = &pipe_end };
     ernie_database *database = open_database("a.db", ERNIE_CREATE);
-    const char *paths[] = { in("docs") };
+    const char *paths[] = { docs };
 
     ernie_index(database, 1, paths, &options, NULL, &err);
     _exit(0);
@@ -716,7 +719,7 @@ END_TEST
 START_TEST(test_reading_only_changes_nothing)
 {
     ernie_database *database = open_database("a.db", ERNIE_CREATE);
-    const char *paths[] = { in("docs") };
+    const char *paths[] = { docs };
 
     write_three();
     index_folder(database, "docs");
