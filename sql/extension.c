@@ -39,6 +39,14 @@ int extension_database(struct extension *extension, ernie_database **out, ernie_
     return status;
 }
 
+void result_error(sqlite3_context *context, const ernie_error *err)
+{
+    if (err->code == ERNIE_ENOMEM)
+        sqlite3_result_error_nomem(context);
+    else
+        sqlite3_result_error(context, err->message, -1);
+}
+
 void extension_release(void *data)
 {
     struct extension *extension = data;

@@ -29,6 +29,9 @@ int extension_model(struct extension *extension, const ernie_model **out, ernie_
 int extension_encoder(struct extension *extension, ernie_encoder **out, ernie_error *err);
 int extension_database(struct extension *extension, ernie_database **out, ernie_error *err);
 
+/* Makes an error the result of a SQL function. */
+void result_error(sqlite3_context *context, const ernie_error *err);
+
 /* A destructor for SQLite. */
 void extension_release(void *extension);
 

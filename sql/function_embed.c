@@ -4,14 +4,6 @@
 
 #include "sql/extension.h"
 
-static void result_error(sqlite3_context *context, const ernie_error *err)
-{
-    if (err->code == ERNIE_ENOMEM)
-        sqlite3_result_error_nomem(context);
-    else
-        sqlite3_result_error(context, err->message, -1);
-}
-
 /* ernie_version() -> TEXT */
 static void fn_version(sqlite3_context *context, int n, sqlite3_value **values)
 {

@@ -37,7 +37,7 @@ static void fn_search(sqlite3_context *context, int n, sqlite3_value **values)
         sqlite3_result_text(context, json, -1, ernie_free);
         sqlite3_result_subtype(context, SUBTYPE_JSON);
     } else {
-        sqlite3_result_error(context, err.message, -1);
+        result_error(context, &err);
     }
     ernie_hits_free(hits);
 }

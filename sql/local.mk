@@ -33,13 +33,17 @@ ernie_la_SOURCES = \
 	sql/function_search.c \
 	sql/table_search.c
 ernie_la_CPPFLAGS = $(AM_CPPFLAGS) -DERNIE_EXTENSION $(SQLITE_CFLAGS)
-ernie_la_LIBADD = libsearch.la libencode.la libmodel.la libkernel.la libindex.la libstore_ext.la libchunk.la \
-	libbase.la
+ernie_la_LIBADD = libsearch.la libencode.la libmodel.la libkernel.la libindex.la \
+	libstore_ext.la libchunk.la libbase.la
+# nodelete: OpenMP and OpenBLAS keep threads in it after a host closes its connection,
+# which is when SQLite would take it out of memory. defs: what is missing shall fail
+# here, not in a host.
 ernie_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -no-undefined \
-	-export-symbols-regex '^sqlite3_(extension|ernie|modernie)_init$$' -Wl,--exclude-libs,ALL
+	-Wl,-z,nodelete -Wl,-z,defs \
+	-export-symbols-regex '^sqlite3_(extension|ernie|modernie)_init$$'
 
 # Where `sqlite3 x.db '.load ./ernie'` finds it in the build tree.
-all-local: ernie.so
+ALL_LOCAL += ernie.so
 ernie.so: ernie.la
 	$(AM_V_at)$(LN_S) -f .libs/ernie.so $@
 CLEANFILES += ernie.so

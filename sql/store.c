@@ -441,7 +441,8 @@ static int check_collection(struct store *store, ernie_error *err)
     if (status != ERNIE_OK)
         return status;
     if (!has)
-        return error_set(err, ERNIE_ENOTFOUND, "%s: holds no ernie collection", name);
+        return error_set(err, ERNIE_ENOTFOUND,
+                         "%s: holds no ernie collection; `ernie index` makes one", name);
     status = store_meta_get(store, "schema_version", value, sizeof value, err);
     if (status != ERNIE_OK)
         return status;

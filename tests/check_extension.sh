@@ -1,0 +1,283 @@
+#!/bin/sh
+# The extension in the stock sqlite3 shell: what it answers, and what it leaves alone.
+. "${srcdir:-.}/tests/cli.sh"
+sqlite=${SQLITE3:-sqlite3}
+if ! command -v "$sqlite" >/dev/null; then
+	echo "skipped: no sqlite3 shell"
+	exit 77
+fi
+build=$(cd "$builddir" && pwd)
+extension=$build/ernie.so
+ERNIE_MODEL=$(cd "$srcdir" && pwd)/models/ernie-micro-zh-en
+export ERNIE_MODEL
+cd "$work" || exit 99
+
+# Sanitizers want to be in a program first.
+if readelf -d "$extension" | grep -q libasan; then
+	preload=$(${CC:-cc} -print-file-name=libasan.so)
+else
+	preload=
+fi
+
+# sql STATEMENT...: what they print, in db with the extension in it.
+db=$work/a.db
+sql() {
+	LD_PRELOAD=$preload "$sqlite" -batch -bail "$db" ".load $extension" "$@" \
+		>"$work/out" 2>"$work/err" </dev/null
+}
+
+# gives EXPECTED STATEMENT...
+gives() {
+	expected=$1
+	shift
+	sql "$@" && [ "$(cat out)" = "$expected" ] && return 0
+	echo "expected: $expected"
+	return 1
+}
+
+# refuses WORDS STATEMENT...: an error with these words.
+refuses() {
+	words=$1
+	shift
+	! sql "$@" && grep -qF -- "$words" err
+}
+
+# same STATEMENT STATEMENT: both print the same, and something.
+same() {
+	sql "$1" && [ -s out ] && mv out first && sql "$2" && cmp -s out first
+}
+
+# ---- documents: a few to tell apart by meaning, and more than one fetch of 64
+mkdir docs
+echo '深度学习让计算机从大量数据中学会识别图像和语音。' >docs/ai.txt
+echo '绿茶怕烫，水温八十度左右最好。' >docs/tea.txt
+echo 'Knead the dough, let it rise, then bake it in a hot oven.' >docs/bread.txt
+i=100
+while [ $i -lt 300 ]; do
+	echo "Train number $i leaves from platform $((i % 7)) in the morning." >docs/train-$i.txt
+	i=$((i + 1))
+done
+check 'index' run 0 "$ernie" index docs --db "$db"
+n=203
+
+# ---- loading
+check 'loads' gives "$("$ernie" --version | cut -d' ' -f2)" 'SELECT ernie_version()'
+for name in ernie.so ernie0.so libernie.so mod_ernie.so vector.so; do
+	cp "$extension" "$work/$name"
+	check "loads as $name" run 0 env LD_PRELOAD="$preload" "$sqlite" -batch -bail :memory: \
+		".load $work/$name" 'SELECT ernie_version()'
+done
+# Beside the program of the same name, which is what `.load ./ernie` tries first.
+check 'loads as ./ernie' run 0 sh -c "cd '$build' && LD_PRELOAD=$preload '$sqlite' -batch -bail \
+	:memory: '.load ./ernie' 'SELECT ernie_version()'"
+check 'loads twice' gives "$("$ernie" --version | cut -d' ' -f2)" ".load $extension" \
+	'SELECT ernie_version()'
+exported=$(nm -D --defined-only "$extension" | awk '{ print $NF }' | sort | tr '\n' ' ')
+check 'exports its entry points only' [ "$exported" = \
+	'sqlite3_ernie_init sqlite3_extension_init sqlite3_modernie_init ' ]
+for library in sqlite3 xml2 md4c uchardet; do
+	check "is not linked to $library" \
+		sh -c "! readelf -d '$extension' | grep NEEDED | grep -q '$library'"
+done
+
+# ---- ernie_embed, ernie_similarity
+dim=$(sed -n 's/.*"hidden_size": *\([0-9]*\).*/\1/p' "$ERNIE_MODEL/config.json")
+check 'embed gives a vector' gives "blob|$((dim * 4))" \
+	"SELECT typeof(v), length(v) FROM (SELECT ernie_embed('文本') v)"
+check 'embed of NULL' gives 1 'SELECT ernie_embed(NULL) IS NULL'
+check 'embed takes numbers as text' gives 1 "SELECT ernie_embed(42) = ernie_embed('42')"
+check 'embed of nothing' gives $((dim * 4)) "SELECT length(ernie_embed(''))"
+check 'embed wants one text' refuses 'wrong number of arguments' 'SELECT ernie_embed()'
+check 'embed of a megabyte' gives $((dim * 4)) \
+	"SELECT length(ernie_embed(replace(hex(zeroblob(200000)), '00', '文本 ')))"
+check 'similar is more similar' gives 1 \
+	"SELECT ernie_similarity('人工智能的发展', '深度学习推动AI进步') >
+	 ernie_similarity('人工智能的发展', '今天晚上吃什么')"
+check 'similarity of the same' gives 1.0 "SELECT round(ernie_similarity('茶', '茶'), 5)"
+check 'similarity of text and vector' gives '1.0|1.0|1.0' \
+	"SELECT round(ernie_similarity('茶', ernie_embed('茶')), 5),
+	 round(ernie_similarity(ernie_embed('茶'), '茶'), 5),
+	 round(ernie_similarity(ernie_embed('茶'), ernie_embed('茶')), 5)"
+check 'similarity with NULL' gives '1|1' \
+	"SELECT ernie_similarity(NULL, 'a') IS NULL, ernie_similarity('a', NULL) IS NULL"
+check 'similarity with a zero vector' gives 0.0 \
+	"SELECT ernie_similarity('a', zeroblob($((dim * 4))))"
+check 'a BLOB of another length' refuses '3 bytes' "SELECT ernie_similarity('a', x'000000')"
+nan=$(printf '0000c07f%0*d' $(((dim - 1) * 8)) 0)
+check 'a vector with NaN' refuses 'not a number' "SELECT ernie_similarity('a', x'$nan')"
+run 0 "$ernie" similarity 人工智能 机器学习
+check 'similarity agrees with the command line' same \
+	"SELECT printf('%.3f', ernie_similarity('人工智能', '机器学习'))" \
+	"SELECT printf('%.3f', $(cut -f1 out | head -n 1))"
+check 'pure functions work in views that are not trusted' gives 1.0 'PRAGMA trusted_schema = OFF' \
+	"CREATE TEMP VIEW v AS SELECT round(ernie_similarity('a', ernie_embed('a')), 5) s" \
+	'SELECT s FROM v'
+
+# ---- ernie_search, the function
+check 'search gives JSON' gives '10|array' \
+	"SELECT json_array_length(j), json_type(j) FROM (SELECT ernie_search('人工智能') j)"
+check 'search as the mission has it' sql "SELECT ernie_search('人工智能')"
+check 'one line' [ "$(wc -l <out)" = 1 ]
+check 'the best hit' gives "$work/docs/ai.txt" \
+	"SELECT json_extract(ernie_search('人工智能'), '\$[0].path')"
+check 'k' gives 3 "SELECT json_array_length(ernie_search('人工智能', 3))"
+check 'more than there are' gives $n "SELECT json_array_length(ernie_search('人工智能', 1000000))"
+check 'a huge k' gives $n "SELECT json_array_length(ernie_search('人工智能', 9223372036854775807))"
+check 'fields' gives 'rank,score,path,title,line,snippet,document_id,chunk_id' \
+	"SELECT group_concat(key) FROM json_each(ernie_search('茶', 1), '\$[0]')"
+check 'its result is JSON to JSON functions' gives array \
+	"SELECT json_type(json_array(ernie_search('茶')), '\$[0]')"
+check 'search of NULL' gives 1 'SELECT ernie_search(NULL) IS NULL'
+check 'k NULL is ten' gives 10 "SELECT json_array_length(ernie_search('茶', NULL))"
+check 'k 0' refuses 'k must be 1 or more' "SELECT ernie_search('茶', 0)"
+check 'k is no number' refuses 'k must be 1 or more' "SELECT ernie_search('茶', 'many')"
+check 'an empty query' refuses 'query: empty' "SELECT ernie_search('')"
+check 'a query of blanks' refuses 'query: empty' "SELECT ernie_search('   ')"
+check 'a query of a megabyte' gives 10 \
+	"SELECT json_array_length(ernie_search(replace(hex(zeroblob(200000)), '00', '人工 ')))"
+
+# ---- ernie_search, the table
+all="SELECT path, score FROM ernie_search('智能火车')"
+check 'every document once, ranks without a gap' gives "$n|$n|1|$n" \
+	"SELECT count(*), count(DISTINCT path), min(rank), max(rank) FROM ernie_search('智能火车')"
+check 'scores never rise' gives 0 \
+	"SELECT count(*) FROM (SELECT score, lag(score) OVER (ORDER BY rank) before
+	 FROM ernie_search('智能火车')) WHERE score > before"
+check 'LIMIT is the start of all' same "$all LIMIT 5" \
+	"SELECT path, score FROM (SELECT * FROM ernie_search('智能火车') ORDER BY rank) LIMIT 5"
+check 'LIMIT past the first fetch' same "$all LIMIT 100" \
+	"SELECT path, score FROM (SELECT * FROM ernie_search('智能火车', $n)) LIMIT 100"
+# The answer by hand: all rows into a table, the condition over that.
+check 'all rows in a table' sql "CREATE TABLE listed AS SELECT * FROM ernie_search('智能火车')"
+for condition in "path LIKE '%train-1_7%'" "path LIKE '%.txt' AND rank % 3 = 0" "score < 0.1" \
+	"rank > 150" "path GLOB '*tea*'"; do
+	check "WHERE $condition LIMIT 3" same \
+		"SELECT path FROM ernie_search('智能火车') WHERE $condition LIMIT 3" \
+		"SELECT path FROM listed WHERE $condition ORDER BY rank LIMIT 3"
+done
+check 'join with LIMIT' same \
+	"SELECT d.id FROM ernie_search('智能火车') s JOIN ernie_documents d ON d.id = s.document_id
+	 WHERE d.path LIKE '%8.txt' ORDER BY s.rank LIMIT 4" \
+	"SELECT document_id FROM listed WHERE path LIKE '%8.txt' ORDER BY rank LIMIT 4"
+check 'MATCH' same "SELECT path FROM ernie_search WHERE query MATCH '茶' LIMIT 4" \
+	"SELECT path FROM ernie_search('茶') LIMIT 4"
+check 'query =' same "SELECT path FROM ernie_search WHERE query = '茶' LIMIT 4" \
+	"SELECT path FROM ernie_search('茶') LIMIT 4"
+check 'the same as the function' same "SELECT group_concat(chunk_id) FROM ernie_search('茶', 10)" \
+	"SELECT group_concat(json_extract(value, '\$.chunk_id')) FROM json_each(ernie_search('茶'))"
+check 'k as argument' gives 7 "SELECT count(*) FROM ernie_search('茶', 7)"
+check 'k = ' gives 70 "SELECT count(*) FROM ernie_search('茶') WHERE k = 70"
+check 'hidden columns tell the arguments' gives '茶|7' \
+	"SELECT query, k FROM ernie_search('茶', 7) LIMIT 1"
+check 'hidden columns are hidden' gives 8 \
+	"SELECT count(*) FROM pragma_table_info('ernie_search')"
+check 'rowid is the rank' gives 0 "SELECT count(*) FROM ernie_search('茶') WHERE rowid <> rank"
+for order in rank 'score DESC' rowid; do
+	sql "EXPLAIN QUERY PLAN SELECT path FROM ernie_search('茶') ORDER BY $order LIMIT 3"
+	check "ORDER BY $order has a plan" grep -q 'ernie_search' out
+	check "ORDER BY $order is not sorted again" sh -c "! grep -q 'TEMP B-TREE' out"
+	check "ORDER BY $order" same "SELECT path FROM ernie_search('茶') ORDER BY $order" \
+		"SELECT path FROM (SELECT path, rank FROM ernie_search('茶')) ORDER BY rank + 0"
+done
+check 'ORDER BY score' same "SELECT rank FROM ernie_search('茶') ORDER BY score LIMIT 1" "SELECT $n"
+check 'ORDER BY rank DESC' same "SELECT rank FROM ernie_search('茶') ORDER BY rank DESC LIMIT 1" \
+	"SELECT $n"
+check 'questions of a table' gives "$work/docs/ai.txt
+$work/docs/bread.txt
+$work/docs/tea.txt" \
+	"CREATE TABLE questions (id INTEGER PRIMARY KEY, text)" \
+	"INSERT INTO questions (text) VALUES ('人工智能'), ('how to bake'), (NULL), ('green tea')" \
+	"SELECT s.path FROM questions q, ernie_search(q.text, 1) s ORDER BY q.id"
+check 'questions, the table first' gives 3 \
+	"SELECT count(*) FROM ernie_search s JOIN questions q ON s.query = q.text WHERE s.k = 1"
+check 'correlated' gives 6 \
+	"SELECT sum((SELECT count(*) FROM ernie_search(q.text, 2))) FROM questions q"
+check 'IN' gives 4 "SELECT count(*) FROM ernie_search WHERE query IN ('茶', '面包') AND k = 2"
+check 'two at once' gives $((n * n)) \
+	"SELECT count(*) FROM ernie_search('茶') a, ernie_search('面包') b"
+check 'NULL query' gives 0 'SELECT count(*) FROM ernie_search(NULL)'
+check 'NULL k' gives $n "SELECT count(*) FROM ernie_search('茶', NULL)"
+check 'no query' refuses 'give a query' 'SELECT * FROM ernie_search'
+check 'no query but k' refuses 'give a query' 'SELECT * FROM ernie_search WHERE k = 3'
+check 'k -1' refuses 'k must be 1 or more' "SELECT * FROM ernie_search('茶', -1)"
+check 'three arguments' refuses 'too many arguments' "SELECT * FROM ernie_search('茶', 1, 2)"
+check 'an empty query' refuses 'query: empty' "SELECT * FROM ernie_search('')"
+check 'the table cannot be written' refuses 'may not be modified' 'DELETE FROM ernie_search'
+check 'nor created' refuses 'no such module' 'CREATE VIRTUAL TABLE t USING ernie_search'
+check 'search is refused in views' refuses 'unsafe use' \
+	"CREATE VIEW hidden AS SELECT * FROM ernie_search('茶')" 'SELECT * FROM hidden'
+check 'the function, too' refuses 'unsafe use' \
+	"CREATE VIEW hidden2 AS SELECT ernie_search('茶')" 'SELECT * FROM hidden2'
+sql 'DROP VIEW hidden' 'DROP VIEW hidden2'
+
+# ---- with the host
+check 'inside of a transaction, which stays' gives "$n
+1
+0" 'CREATE TABLE mine (x)' 'BEGIN' 'INSERT INTO mine VALUES (1)' \
+	"SELECT count(*) FROM ernie_search('茶')" 'SELECT count(*) FROM mine' 'ROLLBACK' \
+	'SELECT count(*) FROM mine'
+check 'a document deleted in SQL is not found, and is again after ROLLBACK' gives "tea.txt
+0
+tea.txt" "SELECT replace(path, '$work/docs/', '') FROM ernie_search('绿茶水温', 1)" \
+	'BEGIN' "DELETE FROM ernie_documents WHERE path = 'tea.txt'" \
+	"SELECT count(*) FROM ernie_search('绿茶水温') WHERE path LIKE '%/tea.txt'" 'ROLLBACK' \
+	"SELECT replace(path, '$work/docs/', '') FROM ernie_search('绿茶水温', 1)"
+echo '月亮绕着地球转。' >docs/moon.txt
+check 'what another process adds is found by a connection that is open' gives "$n
+$((n + 1))
+$work/docs/moon.txt" "SELECT count(*) FROM ernie_search('月球')" \
+	".shell '$ernie' index docs --db '$db' >index.out 2>&1" \
+	"SELECT count(*) FROM ernie_search('月球')" "SELECT path FROM ernie_search('月球', 1)"
+check 'one connection, two databases after each other' gives "$((n + 1))
+$((n + 1))" "SELECT count(*) FROM ernie_search('茶')" ".open $db" ".load $extension" \
+	"SELECT count(*) FROM ernie_search('茶')"
+cp "$db" still.db
+chmod 400 still.db
+db=$work/still.db
+check 'read-only' gives 2 'PRAGMA query_only = ON' "SELECT count(*) FROM ernie_search('茶', 2)"
+db=$work/other.db
+check 'no collection' refuses 'ernie index' "SELECT ernie_search('茶')"
+check 'no collection, the table' refuses 'ernie index' "SELECT * FROM ernie_search('茶')"
+db=:memory:
+check 'no collection in memory' refuses 'ernie index' "SELECT ernie_search('茶')"
+db=$work/a.db
+ERNIE_MODEL=$work/nowhere
+check 'no model' refuses 'nowhere' "SELECT ernie_embed('茶')"
+check 'no model, search' refuses 'nowhere' "SELECT ernie_search('茶')"
+check 'no model, the table' refuses 'nowhere' "SELECT * FROM ernie_search('茶')"
+check 'no model is needed for the rest' sql 'SELECT ernie_version()'
+ERNIE_MODEL=$(cd "$srcdir" && pwd)/models/ernie-micro-zh-en
+
+# ---- another host: Python's own
+python=/usr/bin/python3
+if [ -z "$preload" ] && [ -x $python ] &&
+	$python -c 'import sqlite3; sqlite3.Connection.enable_load_extension' 2>/dev/null; then
+	cat >host.py <<-'END'
+	import gc, sqlite3, sys, threading
+
+	def search(n):
+	    for _ in range(3):
+	        connection = sqlite3.connect(sys.argv[1])
+	        connection.enable_load_extension(True)
+	        connection.load_extension(sys.argv[2])
+	        rows = connection.execute("SELECT path FROM ernie_search(?) LIMIT 80", ("人工智能",)).fetchall()
+	        assert len(rows) == 80 and rows[0][0].endswith("ai.txt"), rows[:2]
+	        cursor = connection.execute("SELECT path FROM ernie_search('茶')")
+	        cursor.fetchone()  # left in the middle
+	        del cursor
+	        connection.close()
+	    n.append(1)
+
+	done = []
+	threads = [threading.Thread(target=search, args=(done,)) for _ in range(4)]
+	for t in threads: t.start()
+	for t in threads: t.join()
+	gc.collect()
+	assert len(done) == 4
+	END
+	check 'Python, four threads' run 0 $python host.py "$db" "$extension"
+else
+	echo 'skipped: no Python that loads extensions'
+fi
+
+finish
