@@ -1,0 +1,8 @@
+EXTRA_DIST += examples/documents examples/search.sql
+
+if HAVE_CHECK
+check_PROGRAMS += example_search
+example_search_SOURCES = examples/search.c
+example_search_CPPFLAGS = -I$(top_srcdir)/src
+example_search_LDADD = libernie.la
+endif

@@ -26,4 +26,4 @@ libernie_la_SOURCES = \
 libernie_la_LIBADD = libsearch.la libencode.la libdocument.la libmodel.la libkernel.la libindex.la libstore.la \
 	libbase.la
 libernie_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
-	-export-symbols-regex '^ernie_' -Wl,--exclude-libs,ALL
+	-export-symbols-regex '^ernie_'

@@ -91,9 +91,16 @@ static int fill_hit(struct ernie_hit *hit, const struct neighbour *neighbour,
                     const struct store_hit *row, const char *query,
                     const struct store_root *roots, size_t n_roots)
 {
+    const size_t title_size = strlen(row->title);
+    /* The title stands above the snippet: a chunk that begins with it goes on after. */
+    const size_t skipped = title_size < row->size &&
+                                   strncmp(row->text, row->title, title_size) == 0 &&
+                                   row->text[title_size] == '\n'
+                               ? title_size
+                               : 0;
     struct buffer snippet = { 0 };
 
-    snippet_append(&snippet, row->text, row->size, query, SNIPPET_BYTES);
+    snippet_append(&snippet, row->text + skipped, row->size - skipped, query, SNIPPET_BYTES);
     /* Rounding can put a cosine a hair outside of what a cosine may be. */
     hit->score = neighbour->score > 1 ? 1 : neighbour->score < -1 ? -1 : neighbour->score;
     hit->document_id = row->document_id;

@@ -1,4 +1,4 @@
-/* src/*.c: files in, hits out, through ernie.h and the default model. */
+/* Files in, hits out: the stages together, through ernie.h and the default model. */
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>

@@ -87,3 +87,9 @@ EXTRA_DIST += \
 	tests/data/tokenizer/vocab_odd.txt \
 	tests/data/tokenizer/vocab_odd_ids.txt \
 	tests/data/tokenizer/vocab_small.txt
+
+check_SCRIPTS += tests/check_cli.sh
+EXTRA_DIST += tests/check_cli.sh tests/cli.sh tests/compare_encoder.py tests/questions.sh \
+	tests/questions.tsv tests/data/encoder
+# What the scripts run; examples/search.sql is run by check_extension.sh.
+tests/check_cli.log: ernie$(EXEEXT)

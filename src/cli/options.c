@@ -27,8 +27,8 @@ enum {
 };
 
 static const struct option_row rows[] = {
-    { OPTION_DB, LONG_DB, "db", "FILE", "the database (default: $ERNIE_DB, else your own)" },
-    { OPTION_MODEL, 'm', "model", "DIR", "a model directory (default: $ERNIE_MODEL, else built in)" },
+    { OPTION_DB, LONG_DB, "db", "FILE", "the database (else $ERNIE_DB, else your own)" },
+    { OPTION_MODEL, 'm', "model", "DIR", "a model directory (else $ERNIE_MODEL, else our own)" },
     { OPTION_K, 'k', "limit", "N", "hits wanted (10)" },
     { OPTION_CHUNKS, LONG_CHUNKS, "chunks", NULL, "every passage, not the best of each document" },
     { OPTION_QUERIES, LONG_QUERIES, "queries", "FILE", "one query a line; with --format jsonl" },

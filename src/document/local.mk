@@ -1,7 +1,19 @@
+# Apart from the rest: the extension, which reads no files, needs it for snippets.
+noinst_LTLIBRARIES += libchunk.la
+libchunk_la_SOURCES = \
+	src/document/chunk.c src/document/chunk.h \
+	src/document/sentence.c src/document/sentence.h
+
 noinst_LTLIBRARIES += libdocument.la
 libdocument_la_SOURCES = \
-	src/document/chunk.h \
-	src/document/extract.h \
-	src/document/walk.h
+	src/document/charset.c src/document/charset.h \
+	src/document/common_characters.h \
+	src/document/extract.c src/document/extract.h \
+	src/document/extract_html.c src/document/extract_html.h \
+	src/document/extract_markdown.c src/document/extract_markdown.h \
+	src/document/extract_text.c src/document/extract_text.h \
+	src/document/glob.c src/document/glob.h \
+	src/document/walk.c src/document/walk.h \
+	src/document/writer.c src/document/writer.h
 libdocument_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBXML_CFLAGS) $(MD4C_CFLAGS) $(UCHARDET_CFLAGS)
-libdocument_la_LIBADD = $(LIBXML_LIBS) $(MD4C_LIBS) $(UCHARDET_LIBS)
+libdocument_la_LIBADD = libchunk.la $(LIBXML_LIBS) $(MD4C_LIBS) $(UCHARDET_LIBS)
