@@ -248,6 +248,14 @@ check 'no model, the table' refuses 'nowhere' "SELECT * FROM ernie_search('茶')
 check 'no model is needed for the rest' sql 'SELECT ernie_version()'
 ERNIE_MODEL=$(cd "$srcdir" && pwd)/models/ernie-micro-zh-en
 
+# ---- examples/search.sql, where it says .load ./ernie
+check 'index the example documents' run 0 "$ernie" index "$documents" --db "$work/examples.db"
+check 'the example' run 0 sh -c "cd '$build' && LD_PRELOAD=$preload '$sqlite' -batch -bail \
+	'$work/examples.db' <'$(dirname "$documents")/search.sql'"
+check 'the example gives JSON, then rows' grep -q '^\[{"rank":1,' out
+check 'the example ends with a number' sh -c "tail -n 1 out | grep -qx '0\.[0-9]*'"
+check 'the example says nothing else' [ ! -s err ]
+
 # ---- another host: Python's own
 python=/usr/bin/python3
 if [ -z "$preload" ] && [ -x $python ] &&

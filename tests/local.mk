@@ -93,3 +93,7 @@ EXTRA_DIST += tests/check_cli.sh tests/cli.sh tests/compare_encoder.py tests/que
 	tests/questions.tsv tests/data/encoder
 # What the scripts run; examples/search.sql is run by check_extension.sh.
 tests/check_cli.log: ernie$(EXEEXT)
+
+check_SCRIPTS += tests/check_extension.sh
+EXTRA_DIST += tests/check_extension.sh
+tests/check_extension.log: ernie$(EXEEXT) ernie.so
