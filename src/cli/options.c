@@ -57,7 +57,7 @@ void options_print_help(const struct command *command, FILE *out)
 {
     char left[40];
 
-    fprintf(out, "ernie %s%s%s%s - %s\n\n", command->name, command->options ? " [OPTION...]" : "",
+    fprintf(out, "ernie %s%s%s%s\n%s\n\n", command->name, command->options ? " [OPTION...]" : "",
             command->synopsis[0] != '\0' ? " " : "", command->synopsis, command->summary);
     for (size_t i = 0; i < N_ROWS; i++) {
         const struct option_row *row = &rows[i];
