@@ -1,5 +1,18 @@
 /* A text to chunks: whole sentences packed to about a given number of tokens,
- * each chunk beginning with the last sentence of the one before. */
+ * each chunk beginning with the last sentence of the one before.
+ *
+ * A sentence ends
+ * - after 。！？； and after .!? before a space, a line break or a Chinese character,
+ *   each with the marks like it and the closing quotes and brackets that follow; an
+ *   ellipsis ends one before a space, a line break or a closing quote only;
+ * - not at the point of a number, a file name, an abbreviation ("e.g.", "Dr.") or an
+ *   initial, nor where a small letter goes on after it;
+ * - at a blank line;
+ * - at a line break, unless the line was broken because it was full: that is, the
+ *   lines of the paragraph are at most 120 columns wide, this one at least 40, it is
+ *   not indented otherwise than the next, the next does not begin as an item of a
+ *   list or a row of a table, and the next line's first word would have made it
+ *   wider than the paragraph's widest. Then the sentence goes on. */
 #ifndef ERNIE_DOCUMENT_CHUNK_H
 #define ERNIE_DOCUMENT_CHUNK_H
 
@@ -24,18 +37,25 @@ struct chunk_list {
 /* Tokens in text [size]; the tokenizer's, without special tokens. */
 typedef size_t (*count_tokens_fn)(void *data, const char *text, size_t size);
 
-/* Cuts text [size], valid UTF-8, into chunks of at most max_tokens. A sentence
- * ends after 。！？；.!? (with the closing quotes that follow) or at a line break
- * that ends a paragraph or line; an abbreviation's or a number's point does not
- * end one. A sentence longer than max_tokens is cut at a clause, else at a
- * space, else between characters. list is all zero before, and
- * chunk_list_reset releases it also after a failure. Linear in size. */
+/* Cuts text [size], valid UTF-8, into chunks of at most max_tokens.
+ *
+ * A sentence longer than that is cut at a clause (，、：,;:), else at a space, else
+ * between characters; so is one of more than 16 bytes for each of max_tokens, since
+ * a tokenizer may call any long word one token. The last sentence is not repeated
+ * when it takes more than a quarter of max_tokens or leaves no room, nor at a
+ * heading, which rather starts a chunk than ends one. A last chunk of less than a
+ * quarter of max_tokens takes sentences from the one before. Text without tokens
+ * makes no chunk.
+ *
+ * list is all zero before, and chunk_list_reset releases it also after a failure.
+ * Returns ERNIE_EINVAL when max_tokens is 0. Linear in size. */
 int chunk_text(const char *text, size_t size, size_t max_tokens, count_tokens_fn count_tokens,
                void *data, struct chunk_list *list, ernie_error *err);
 void chunk_list_reset(struct chunk_list *list);
 
 /* The end of the sentence that starts at text[start]: the chunker's own idea of
- * one, for snippets. start < size. */
+ * one, for snippets. More than start; white space before the sentence counts to it.
+ * start < size. Looks at the text to the end of the paragraph. */
 size_t sentence_end(const char *text, size_t size, size_t start);
 
 #endif

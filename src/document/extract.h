@@ -11,7 +11,8 @@
 
 enum document_format { DOCUMENT_UNKNOWN, DOCUMENT_TEXT, DOCUMENT_MARKDOWN, DOCUMENT_HTML };
 
-/* Where in the text a line of the file begins. */
+/* Where in the text something begins that stood on a line of the file. Plain text has
+ * one for every kilobyte, and extract_line counts from there. */
 struct line_mark {
     size_t offset; /* of text */
     size_t line;   /* of the file, from 1 */

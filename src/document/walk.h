@@ -1,6 +1,9 @@
 /* Finds the regular files below a folder, in the order of their names. Follows
  * no symbolic link below the root, never opens what is not a regular file, and
- * goes on after a folder it may not read. */
+ * goes on after a folder it may not read. Every folder is opened part by part from
+ * the root and closed once its names are read, so that no depth runs out of
+ * descriptors and nothing moved meanwhile leads out; memory holds the names of the
+ * folders on the way to the current one. */
 #ifndef ERNIE_DOCUMENT_WALK_H
 #define ERNIE_DOCUMENT_WALK_H
 
@@ -29,7 +32,8 @@ typedef int (*walk_fn)(void *data, const struct walk_file *file, const char *fai
                        ernie_error *err);
 
 /* root: a folder, absolute and resolved. below: where to begin, relative to root:
- * "" for all of it, or a folder or a file in it. */
+ * "" for all of it, or a folder or a file in it, which may be hidden; the excludes
+ * hold for it and its folders as when all is walked. */
 int walk(const char *root, const char *below, const struct walk_options *options, walk_fn fn,
          void *data, ernie_error *err);
 

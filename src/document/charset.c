@@ -1,0 +1,486 @@
+#include "document/charset.h"
+
+#include <errno.h>
+#include <iconv.h>
+#include <string.h>
+#include <strings.h>
+#include <uchardet/uchardet.h>
+
+#include "base/memory.h"
+#include "base/utf8.h"
+#include "document/common_characters.h"
+
+#define SAMPLE_BYTES 65536 /* looked at to tell charsets apart */
+#define REPLACEMENT  "\xef\xbf\xbd"
+
+/* ---- names ------------------------------------------------------------- */
+
+/* The labels met in documents and the names that uchardet gives, as the Encoding
+ * Standard maps them. A charset with several rows is named by its first. */
+static const struct label {
+    const char *label, *name, *iconv;
+} labels[] = {
+    { "utf-8", "UTF-8", NULL },
+    { "utf8", "UTF-8", NULL },
+    { "ascii", "windows-1252", "CP1252" },
+    { "us-ascii", "windows-1252", "CP1252" },
+    { "gb18030", "GB18030", "GB18030" },
+    { "gbk", "GB18030", "GB18030" },
+    { "gb2312", "GB18030", "GB18030" },
+    { "gb_2312-80", "GB18030", "GB18030" },
+    { "x-gbk", "GB18030", "GB18030" },
+    { "euc-cn", "GB18030", "GB18030" },
+    { "cp936", "GB18030", "GB18030" },
+    { "chinese", "GB18030", "GB18030" },
+    { "big5", "Big5", "BIG5-HKSCS" },
+    { "big5-hkscs", "Big5", "BIG5-HKSCS" },
+    { "x-x-big5", "Big5", "BIG5-HKSCS" },
+    { "cn-big5", "Big5", "BIG5-HKSCS" },
+    { "cp950", "Big5", "BIG5-HKSCS" },
+    { "euc-tw", "EUC-TW", "EUC-TW" },
+    { "hz-gb-2312", "HZ-GB-2312", NULL },
+    { "shift_jis", "Shift_JIS", "CP932" },
+    { "shift-jis", "Shift_JIS", "CP932" },
+    { "sjis", "Shift_JIS", "CP932" },
+    { "x-sjis", "Shift_JIS", "CP932" },
+    { "windows-31j", "Shift_JIS", "CP932" },
+    { "cp932", "Shift_JIS", "CP932" },
+    { "euc-jp", "EUC-JP", "EUC-JP" },
+    { "x-euc-jp", "EUC-JP", "EUC-JP" },
+    { "iso-2022-jp", "ISO-2022-JP", "ISO-2022-JP" },
+    { "euc-kr", "EUC-KR", "UHC" },
+    { "uhc", "EUC-KR", "UHC" },
+    { "ks_c_5601-1987", "EUC-KR", "UHC" },
+    { "windows-949", "EUC-KR", "UHC" },
+    { "cp949", "EUC-KR", "UHC" },
+    { "iso-8859-1", "windows-1252", "CP1252" },
+    { "latin1", "windows-1252", "CP1252" },
+    { "iso-8859-2", "ISO-8859-2", "ISO-8859-2" },
+    { "iso-8859-3", "ISO-8859-3", "ISO-8859-3" },
+    { "iso-8859-4", "ISO-8859-4", "ISO-8859-4" },
+    { "iso-8859-5", "ISO-8859-5", "ISO-8859-5" },
+    { "iso-8859-6", "ISO-8859-6", "ISO-8859-6" },
+    { "iso-8859-7", "ISO-8859-7", "ISO-8859-7" },
+    { "iso-8859-8", "ISO-8859-8", "ISO-8859-8" },
+    { "iso-8859-9", "windows-1254", "CP1254" },
+    { "iso-8859-10", "ISO-8859-10", "ISO-8859-10" },
+    { "iso-8859-11", "windows-874", "CP874" },
+    { "tis-620", "windows-874", "CP874" },
+    { "windows-874", "windows-874", "CP874" },
+    { "iso-8859-13", "ISO-8859-13", "ISO-8859-13" },
+    { "iso-8859-14", "ISO-8859-14", "ISO-8859-14" },
+    { "iso-8859-15", "ISO-8859-15", "ISO-8859-15" },
+    { "iso-8859-16", "ISO-8859-16", "ISO-8859-16" },
+    { "koi8-r", "KOI8-R", "KOI8-R" },
+    { "koi8-u", "KOI8-U", "KOI8-U" },
+    { "ibm852", "IBM852", "IBM852" },
+    { "ibm855", "IBM855", "IBM855" },
+    { "ibm866", "IBM866", "IBM866" },
+    { "macintosh", "macintosh", "MACINTOSH" },
+    { "mac-cyrillic", "x-mac-cyrillic", "MAC-CYRILLIC" },
+    { "x-mac-cyrillic", "x-mac-cyrillic", "MAC-CYRILLIC" },
+    { "viscii", "VISCII", "VISCII" },
+    { "windows-1250", "windows-1250", "CP1250" },
+    { "windows-1251", "windows-1251", "CP1251" },
+    { "windows-1252", "windows-1252", "CP1252" },
+    { "windows-1253", "windows-1253", "CP1253" },
+    { "windows-1254", "windows-1254", "CP1254" },
+    { "windows-1255", "windows-1255", "CP1255" },
+    { "windows-1256", "windows-1256", "CP1256" },
+    { "windows-1257", "windows-1257", "CP1257" },
+    { "windows-1258", "windows-1258", "CP1258" },
+};
+
+static const struct charset utf8 = { "UTF-8", NULL, 0 };
+static const struct charset utf16le = { "UTF-16LE", "UTF-16LE", 0 };
+static const struct charset utf16be = { "UTF-16BE", "UTF-16BE", 0 };
+static const struct charset windows1252 = { "windows-1252", "CP1252", 0 };
+
+int charset_of_label(const char *label, size_t size, struct charset *out)
+{
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
+        const struct label *row = &labels[i];
+
+        if (strlen(row->label) != size || strncasecmp(row->label, label, size) != 0)
+            continue;
+        /* iconv has no HZ; nothing else but UTF-8 goes without it. */
+        if (row->iconv == NULL && strcmp(row->name, utf8.name) != 0)
+            return 0;
+        *out = (struct charset){ row->name, row->iconv, 0 };
+        return 1;
+    }
+    return 0;
+}
+
+/* ---- wide charsets ----------------------------------------------------- */
+
+static int has_mark(const uint8_t *bytes, size_t size, struct charset *out)
+{
+    static const struct {
+        const char *bytes;
+        struct charset charset;
+    } marks[] = {
+        /* UTF-32LE's mark begins with UTF-16LE's, so it comes first. */
+        { "\xff\xfe\0\0", { "UTF-32LE", "UTF-32LE", 4 } },
+        { "\0\0\xfe\xff", { "UTF-32BE", "UTF-32BE", 4 } },
+        { "\xef\xbb\xbf", { "UTF-8", NULL, 3 } },
+        { "\xff\xfe", { "UTF-16LE", "UTF-16LE", 2 } },
+        { "\xfe\xff", { "UTF-16BE", "UTF-16BE", 2 } },
+    };
+
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        size_t n = marks[i].charset.n_mark;
+
+        if (size >= n && memcmp(bytes, marks[i].bytes, n) == 0) {
+            *out = marks[i].charset;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Where the zero bytes are tells UTF-16 from everything else, even when only
+ * line breaks and spaces have them, as in Chinese: a unit 0xXX00 (or a lone 0 at
+ * the other place) is next to none in text of the right byte order. */
+static int is_utf16(const uint8_t *bytes, size_t size, struct charset *out)
+{
+    size_t n_units, n_zero[2] = { 0, 0 }, n_text[2] = { 0, 0 }, n_control[2] = { 0, 0 };
+
+    if (size > SAMPLE_BYTES)
+        size = SAMPLE_BYTES;
+    n_units = size / 2;
+    for (size_t i = 0; i < n_units; i++) {
+        for (size_t high = 0; high < 2; high++) {
+            uint8_t h = bytes[2 * i + high], l = bytes[2 * i + !high];
+
+            if (h != 0)
+                continue;
+            n_zero[high]++;
+            if (l == '\n' || l == '\r' || l == '\t' || (l >= 0x20 && l < 0x7f) || l >= 0xa0)
+                n_text[high]++;
+            else
+                n_control[high]++;
+        }
+    }
+    for (size_t high = 0; high < 2; high++) {
+        /* In text, ASCII comes as (c, 0); nearly all zero bytes stand at one side. */
+        if (n_text[high] > 0 && n_control[high] * 100 <= n_units &&
+            n_zero[!high] * 20 <= n_text[high] && n_text[high] * 200 >= n_units) {
+            *out = high == 1 ? utf16le : utf16be;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int charset_is_wide(const uint8_t *bytes, size_t size, struct charset *out)
+{
+    if (has_mark(bytes, size, out))
+        return out->iconv != NULL;
+    return memchr(bytes, 0, size < SAMPLE_BYTES ? size : SAMPLE_BYTES) != NULL &&
+           is_utf16(bytes, size, out);
+}
+
+/* ---- decoding ---------------------------------------------------------- */
+
+/* Called for each piece of decoded UTF-8 (whole characters); n_broken counts what
+ * was not in the charset. */
+static int convert(const struct charset *charset, const uint8_t *bytes, size_t size,
+                   struct buffer *out, size_t *n_broken, ernie_error *err)
+{
+    const size_t unit = strncmp(charset->name, "UTF-32", 6) == 0   ? 4
+                        : strncmp(charset->name, "UTF-16", 6) == 0 ? 2
+                                                                   : 1;
+    char *in = (char *)(uintptr_t)bytes; /* iconv's argument lacks a const */
+    size_t in_left = size;
+    iconv_t cd = iconv_open("UTF-8", charset->iconv);
+
+    if (cd == (iconv_t)-1) {
+        if (errno == ENOMEM)
+            return error_set(err, ERNIE_ENOMEM, "%s: out of memory", charset->name);
+        return error_set(err, ERNIE_EFORMAT, "%s: this system's iconv cannot read it",
+                         charset->name);
+    }
+    for (int flushed = 0; !flushed && !out->failed;) {
+        char *end = buffer_reserve(out, in_left + in_left / 2 + 64);
+        size_t room = in_left + in_left / 2 + 64, n, skip;
+
+        if (end == NULL)
+            break;
+        flushed = in_left == 0;
+        n = flushed ? iconv(cd, NULL, NULL, &end, &room) : iconv(cd, &in, &in_left, &end, &room);
+        out->size = (size_t)(end - out->data);
+        if (n != (size_t)-1 || errno == E2BIG)
+            continue;
+        ++*n_broken;
+        buffer_append(out, REPLACEMENT, 3);
+        if (errno != EILSEQ || flushed)
+            break; /* the bytes end within a character */
+        skip = in_left < unit ? in_left : unit;
+        in += skip;
+        in_left -= skip;
+    }
+    iconv_close(cd);
+    return ERNIE_OK;
+}
+
+/* In place: CRLF and CR to LF, so that lines are counted alike everywhere. */
+static void unify_line_ends(struct buffer *text, size_t from)
+{
+    char *to, *cr;
+
+    if (text->data == NULL)
+        return;
+    cr = memchr(text->data + from, '\r', text->size - from);
+    if (cr == NULL)
+        return;
+    to = cr;
+    for (const char *in = cr, *end = text->data + text->size; in < end; in++) {
+        if (*in != '\r')
+            *to++ = *in;
+        else if (in + 1 == end || in[1] != '\n')
+            *to++ = '\n';
+    }
+    text->size = (size_t)(to - text->data);
+    *to = '\0';
+}
+
+/* U+FFFD for each 0: C strings end there, and no text means it. */
+static size_t replace_zeros(struct buffer *text, size_t from, ernie_error *err, int *status)
+{
+    struct buffer clean = { 0 };
+    size_t n;
+
+    *status = ERNIE_OK;
+    if (text->data == NULL || memchr(text->data + from, 0, text->size - from) == NULL)
+        return 0;
+    buffer_append(&clean, text->data, from);
+    n = utf8_append_clean(&clean, text->data + from, text->size - from);
+    if (clean.failed)
+        *status = error_set(err, ERNIE_ENOMEM, "text: out of memory");
+    buffer_reset(text);
+    *text = clean;
+    return n;
+}
+
+int charset_decode(const struct charset *charset, const uint8_t *bytes, size_t size,
+                   struct buffer *out, size_t *n_replaced, ernie_error *err)
+{
+    size_t from = out->size;
+    int status = ERNIE_OK;
+
+    *n_replaced = 0;
+    bytes += charset->n_mark;
+    size -= charset->n_mark;
+    if (charset->iconv == NULL) {
+        *n_replaced = utf8_append_clean(out, (const char *)bytes, size);
+    } else {
+        status = convert(charset, bytes, size, out, n_replaced, err);
+        if (status == ERNIE_OK && !out->failed)
+            *n_replaced += replace_zeros(out, from, err, &status);
+    }
+    if (status == ERNIE_OK && out->failed)
+        status = error_set(err, ERNIE_ENOMEM, "text: out of memory");
+    if (status == ERNIE_OK)
+        unify_line_ends(out, from);
+    return status;
+}
+
+/* ---- detection --------------------------------------------------------- */
+
+/* UTF-8 in spite of a few broken bytes: characters of two bytes and more that are
+ * whole are rare in anything else, so a few of them outweigh one that is not. */
+static int is_utf8(const uint8_t *bytes, size_t size)
+{
+    const char *text = (const char *)bytes;
+    size_t n, n_whole = 0, n_broken = 0;
+
+    for (size_t i = 0; i < size; i += n) {
+        int valid = 1;
+
+        utf8_decode(text + i, size - i, &n, &valid);
+        n_broken += (size_t)!valid;
+        n_whole += valid && n > 1;
+    }
+    return n_broken == 0 || n_whole >= 4 * n_broken;
+}
+
+/* Characters that most text of the charset is made of: kana, the punctuation of
+ * Chinese and Japanese, and the commonest ideographs. */
+static int is_common(uint32_t c)
+{
+    size_t low = 0, high = sizeof common_characters / sizeof *common_characters;
+
+    if ((c >= 0x3041 && c <= 0x3093) || (c >= 0x30a1 && c <= 0x30fc))
+        return 1;
+    switch (c) {
+    case 0x2014: case 0x2018: case 0x2019: case 0x201c: case 0x201d: case 0x2026:
+    case 0x3000: case 0x3001: case 0x3002: case 0x3008: case 0x3009: case 0x300a:
+    case 0x300b: case 0x300c: case 0x300d: case 0x300e: case 0x300f: case 0x3010:
+    case 0x3011: case 0xff01: case 0xff08: case 0xff09: case 0xff0c: case 0xff1a:
+    case 0xff1b: case 0xff1f:
+        return 1;
+    default:
+        break;
+    }
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (common_characters[middle] == c)
+            return 1;
+        if (common_characters[middle] < c)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return 0;
+}
+
+/* How much of the sample reads as ordinary Chinese or Japanese in this charset: the
+ * share of common characters among those past ASCII, each broken byte counting as
+ * five uncommon ones. */
+static int score(const struct charset *charset, const uint8_t *sample, size_t size,
+                 struct buffer *scratch, double *out, size_t *n_broken, ernie_error *err)
+{
+    size_t n, n_common = 0, n_other = 0, n_foreign;
+    int status;
+
+    buffer_clear(scratch);
+    *n_broken = 0;
+    status = convert(charset, sample, size, scratch, n_broken, err);
+    if (status == ERNIE_EFORMAT) { /* not in this iconv: no candidate */
+        *out = 0;
+        return ERNIE_OK;
+    }
+    if (status == ERNIE_OK && scratch->failed)
+        status = error_set(err, ERNIE_ENOMEM, "text: out of memory");
+    if (status != ERNIE_OK)
+        return status;
+    for (size_t i = 0; i < scratch->size; i += n) {
+        uint32_t c = utf8_decode(scratch->data + i, scratch->size - i, &n, NULL);
+
+        if (c >= 0x80 && is_common(c))
+            n_common++;
+        else if (c >= 0x80)
+            n_other++;
+    }
+    /* The sample may end within a character. */
+    n_foreign = *n_broken > 1 ? *n_broken * 4 : 0;
+    *out = n_common == 0 ? 0 : (double)n_common / (double)(n_common + n_other + n_foreign);
+    return ERNIE_OK;
+}
+
+/* Most of the bytes past ASCII are what is to be told apart; text before the first
+ * of them says nothing. Keeps the parity that UTF-16 needs. */
+static size_t sample_start(const uint8_t *bytes, size_t size)
+{
+    size_t i = 0;
+
+    while (i < size && bytes[i] < 0x80)
+        i++;
+    return i & ~(size_t)1;
+}
+
+/* What uchardet takes it for, when that charset has all of the sample's bytes. */
+static int guess(const uint8_t *sample, size_t size, struct buffer *scratch, struct charset *out,
+                 int *found, ernie_error *err)
+{
+    uchardet_t detector = uchardet_new();
+    const char *name;
+    size_t n_broken = 0;
+    int status = ERNIE_OK;
+
+    *found = 0;
+    if (detector == NULL)
+        return error_set(err, ERNIE_ENOMEM, "text: out of memory");
+    if (uchardet_handle_data(detector, (const char *)sample, size) == 0) {
+        uchardet_data_end(detector);
+        name = uchardet_get_charset(detector);
+        /* UTF-8 has been refused by now, and so have the scored ones. */
+        if (charset_of_label(name, strlen(name), out) && out->iconv != NULL) {
+            buffer_clear(scratch);
+            status = convert(out, sample, size, scratch, &n_broken, err);
+            if (status == ERNIE_OK && scratch->failed)
+                status = error_set(err, ERNIE_ENOMEM, "text: out of memory");
+            *found = status == ERNIE_OK && n_broken <= 1;
+            if (status == ERNIE_EFORMAT)
+                status = ERNIE_OK;
+        }
+    }
+    uchardet_delete(detector);
+    return status;
+}
+
+/* A charset that has a meaning for every byte proves nothing by decoding. */
+static int is_single_byte(const struct charset *charset)
+{
+    return strncmp(charset->name, "windows-", 8) == 0 || strncmp(charset->name, "ISO-8859", 8) == 0;
+}
+
+static int detect_legacy(const uint8_t *bytes, size_t size, const struct charset *declared,
+                         struct charset *out, struct buffer *scratch, ernie_error *err)
+{
+    static const struct charset candidates[] = {
+        { "GB18030", "GB18030", 0 }, { "Big5", "BIG5-HKSCS", 0 },  { "Shift_JIS", "CP932", 0 },
+        { "EUC-JP", "EUC-JP", 0 },   { "UTF-16LE", "UTF-16LE", 0 }, { "UTF-16BE", "UTF-16BE", 0 },
+    };
+    const size_t start = sample_start(bytes, size);
+    const uint8_t *sample = bytes + start;
+    const size_t sample_size = size - start < SAMPLE_BYTES ? size - start : SAMPLE_BYTES;
+    double best = 0, value;
+    size_t n_broken = 0;
+    int status, found;
+
+    if (declared != NULL && declared->iconv != NULL) {
+        status = score(declared, sample, sample_size, scratch, &value, &n_broken, err);
+        if (status != ERNIE_OK)
+            return status;
+        if (n_broken <= 1 && !is_single_byte(declared)) {
+            *out = *declared;
+            return ERNIE_OK;
+        }
+    }
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+        /* UTF-16 begins at an even offset of the file; the others begin at a lead
+         * byte, which the sample's first may follow by one. */
+        size_t skip = candidates[i].name[0] != 'U' && sample_size > 0 && sample[0] < 0x80;
+
+        status = score(&candidates[i], sample + skip, sample_size - skip, scratch, &value,
+                       &n_broken, err);
+        if (status != ERNIE_OK)
+            return status;
+        if (value > best) {
+            best = value;
+            *out = candidates[i];
+        }
+    }
+    if (best >= 0.4)
+        return ERNIE_OK;
+    if (declared != NULL && declared->iconv != NULL) {
+        *out = *declared;
+        return ERNIE_OK;
+    }
+    status = guess(sample, sample_size, scratch, out, &found, err);
+    if (status == ERNIE_OK && !found)
+        *out = windows1252;
+    return status;
+}
+
+int charset_detect(const uint8_t *bytes, size_t size, const char *declared, size_t declared_size,
+                   struct charset *out, ernie_error *err)
+{
+    struct charset label;
+    struct buffer scratch = { 0 };
+    int has_label, status;
+
+    if (has_mark(bytes, size, out) || charset_is_wide(bytes, size, out))
+        return ERNIE_OK;
+    if (is_utf8(bytes, size)) {
+        *out = utf8;
+        return ERNIE_OK;
+    }
+    has_label = declared != NULL && charset_of_label(declared, declared_size, &label);
+    status = detect_legacy(bytes, size, has_label ? &label : NULL, out, &scratch, err);
+    buffer_reset(&scratch);
+    return status;
+}
