@@ -83,10 +83,13 @@ static void append_line(struct buffer *out, const char *text, size_t size)
 void snippet_append(struct buffer *out, const char *text, size_t size, const char *query,
                     size_t max_bytes)
 {
-    size_t best = 0, best_shared = 0, end;
+    size_t best, best_shared = 0, first = 0, end;
 
+    while (first < size && is_space(text[first]))
+        first++;
+    best = first;
     /* A query of a page would compare each of its words with each sentence. */
-    for (size_t start = 0; strlen(query) <= 1024 && start < size; start = end) {
+    for (size_t start = first; strlen(query) <= 1024 && start < size; start = end) {
         size_t n_shared;
 
         end = sentence_end(text, size, start);
@@ -98,7 +101,7 @@ void snippet_append(struct buffer *out, const char *text, size_t size, const cha
     }
     while (best < size && is_space(text[best]))
         best++;
-    if (best > 0)
+    if (best > first)
         buffer_append_text(out, ELLIPSIS);
     end = size;
     if (end - best > max_bytes)

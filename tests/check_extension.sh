@@ -8,7 +8,8 @@ if ! command -v "$sqlite" >/dev/null; then
 fi
 build=$(cd "$builddir" && pwd)
 extension=$build/ernie.so
-ERNIE_MODEL=$(cd "$srcdir" && pwd)/models/ernie-micro-zh-en
+model=$(cd "$srcdir" && pwd)/models/ernie-micro-zh-en
+ERNIE_MODEL=$model
 export ERNIE_MODEL
 cd "$work" || exit 99
 
@@ -246,7 +247,7 @@ check 'no model' refuses 'nowhere' "SELECT ernie_embed('茶')"
 check 'no model, search' refuses 'nowhere' "SELECT ernie_search('茶')"
 check 'no model, the table' refuses 'nowhere' "SELECT * FROM ernie_search('茶')"
 check 'no model is needed for the rest' sql 'SELECT ernie_version()'
-ERNIE_MODEL=$(cd "$srcdir" && pwd)/models/ernie-micro-zh-en
+ERNIE_MODEL=$model
 
 # ---- examples/search.sql, where it says .load ./ernie
 check 'index the example documents' run 0 "$ernie" index "$documents" --db "$work/examples.db"
