@@ -72,4 +72,4 @@ for line, vector in zip(lines, ours):
         worst = cosine
         print(f"{cosine:.8f}  {line[:60]}")
 print(f"{len(lines)} texts, worst cosine {worst:.8f}")
-sys.exit(worst < 0.99999)
+sys.exit(int(worst < 0.99999))
