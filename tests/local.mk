@@ -51,6 +51,12 @@ check_model_SOURCES = tests/check_model.c tests/faults.h
 check_model_CPPFLAGS = $(TEST_CPPFLAGS)
 check_model_LDADD = libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += check_document
+
+check_document_SOURCES = tests/check_document.c tests/faults.h
+check_document_CPPFLAGS = $(TEST_CPPFLAGS)
+check_document_LDADD = libdocument.la libbase.la $(CHECK_LIBS)
+
 check_PROGRAMS += check_database
 
 check_database_SOURCES = tests/check_database.c

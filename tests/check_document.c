@@ -1,0 +1,420 @@
+/* src/document: folders to files, bytes to text, text to chunks. */
+#include <check.h>
+#include <iconv.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/utf8.h"
+#include "document/chunk.h"
+#include "document/extract.h"
+#include "document/glob.h"
+#include "document/walk.h"
+#include "faults.h"
+
+static ernie_error err;
+
+/* ---- patterns: the answers are those of git check-ignore ---- */
+
+START_TEST(test_patterns_as_in_gitignore)
+{
+    static const struct {
+        const char *pattern, *path;
+        int is_folder, excluded;
+    } cases[] = {
+        { "*.md", "a.md", 0, 1 },          { "*.md", "x/y/a.md", 0, 1 },
+        { "*.md", "a.mdx", 0, 0 },         { "/a", "a", 0, 1 },
+        { "/a", "b/a", 0, 0 },             { "sub/", "sub", 1, 1 },
+        { "sub/", "sub", 0, 0 },           { "sub/", "x/sub", 1, 1 },
+        { "a/b", "a/b", 0, 1 },            { "a/b", "x/a/b", 0, 0 },
+        { "**/b", "x/y/b", 0, 1 },         { "**/b", "b", 0, 1 },
+        { "a/**/b", "a/b", 0, 1 },         { "a/**/b", "a/x/y/b", 0, 1 },
+        { "a/**", "a/x", 0, 1 },           { "a/*", "a/x/y", 0, 0 },
+        { "[ab].txt", "b.txt", 0, 1 },     { "[!ab].txt", "b.txt", 0, 0 },
+        { "a?c", "abc", 0, 1 },            { "a?c", "a/c", 0, 0 },
+        { "\\!x", "!x", 0, 1 },            { "#x", "#x", 0, 0 },
+        { "笔记*", "笔记本.txt", 0, 1 },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        ck_assert_msg(glob_excludes(1, &cases[i].pattern, cases[i].path, cases[i].is_folder) ==
+                          cases[i].excluded,
+                      "%s %s", cases[i].pattern, cases[i].path);
+}
+END_TEST
+
+START_TEST(test_the_last_pattern_decides)
+{
+    const char *const patterns[] = { "*.txt", "!keep.txt" };
+
+    ck_assert(glob_excludes(2, patterns, "a.txt", 0));
+    ck_assert(!glob_excludes(2, patterns, "keep.txt", 0));
+}
+END_TEST
+
+/* Going back star by star would take the age of the universe. */
+START_TEST(test_a_hostile_pattern_ends)
+{
+    const char *pattern = "*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*ab";
+    char path[256];
+
+    memset(path, 'a', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    ck_assert(!glob_excludes(1, &pattern, path, 0));
+}
+END_TEST
+
+/* ---- walk ---- */
+
+static char folder[64];
+
+static void make_folder(void)
+{
+    char command[512];
+
+    strcpy(folder, "/tmp/check_document.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(command, sizeof command,
+             "cd %s && mkdir -p b/c .h && echo 1 >a && echo 2 >b/x && echo 3 >b/c/y && echo 4 >.h/z"
+             " && mkfifo b/fifo && ln -s / b/out && ln -s . b/loop",
+             folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static void remove_folder(void)
+{
+    char command[128];
+
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static int note_path(void *data, const struct walk_file *file, const char *failure,
+                     ernie_error *e)
+{
+    (void)e;
+    strcat(data, file->path);
+    strcat(data, failure != NULL ? "! " : " ");
+    return ERNIE_OK;
+}
+
+START_TEST(test_walk_finds_regular_files_in_order_and_stays_inside)
+{
+    struct walk_options options = { 0 };
+    char found[256] = "";
+
+    ck_assert_int_eq(walk(folder, "", &options, note_path, found, &err), ERNIE_OK);
+    ck_assert_str_eq(found, "a b/c/y b/x ");
+    found[0] = '\0';
+    ck_assert_int_eq(walk(folder, "b/c", &options, note_path, found, &err), ERNIE_OK);
+    ck_assert_str_eq(found, "b/c/y ");
+    found[0] = '\0';
+    options.hidden = 1;
+    ck_assert_int_eq(walk(folder, "", &options, note_path, found, &err), ERNIE_OK);
+    ck_assert_str_eq(found, ".h/z a b/c/y b/x ");
+}
+END_TEST
+
+START_TEST(test_walk_open_refuses_what_is_not_a_regular_file)
+{
+    int fd = walk_open(folder, "b/x", &err);
+
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    ck_assert_int_lt(walk_open(folder, "b/fifo", &err), 0);
+    ck_assert_int_lt(walk_open(folder, "b/out/etc/passwd", &err), 0);
+    ck_assert_int_lt(walk_open(folder, "b/loop", &err), 0);
+    ck_assert_int_lt(walk_open(folder, "gone", &err), 0);
+    ck_assert_int_eq(err.code, ERNIE_ENOTFOUND);
+}
+END_TEST
+
+/* ---- extract ---- */
+
+static void check_extract(const char *name, const void *bytes, size_t size, const char *title,
+                          const char *words, const char *encoding)
+{
+    struct extract extract_ = { 0 };
+
+    ck_assert_msg(extract(name, bytes, size, &extract_, &err) == ERNIE_OK, "%s: %s", name,
+                  err.message);
+    ck_assert_msg(strstr(extract_.text.data, words) != NULL, "%s: \"%s\" lacks \"%s\"", name,
+                  extract_.text.data, words);
+    ck_assert_str_eq(extract_.title.data != NULL ? extract_.title.data : "", title);
+    if (encoding != NULL)
+        ck_assert_str_eq(extract_.encoding, encoding);
+    ck_assert(utf8_valid(extract_.text.data, extract_.text.size));
+    extract_reset(&extract_);
+}
+
+static const char sample[] =
+    "今天下午开会讨论了明年的预算，大家认为应该先把旧的设备换掉，然后再考虑招聘新的同事。";
+static const char traditional[] =
+    "颱風來臨之前把陽台的花盆收進屋裡，檢查窗戶的鎖，準備三天份的飲水和乾糧。";
+
+/* glibc's iconv makes the bytes. */
+static size_t encode(const char *charset, const char *text, char *out, size_t size)
+{
+    iconv_t converter = iconv_open(charset, "UTF-8");
+    char *in = (char *)text, *end = out;
+    size_t n_in = strlen(text), n_out = size;
+
+    ck_assert(converter != (iconv_t)-1);
+    ck_assert_uint_eq(iconv(converter, &in, &n_in, &end, &n_out), 0);
+    iconv_close(converter);
+    return size - n_out;
+}
+
+START_TEST(test_encodings_are_told_apart)
+{
+    static const struct {
+        const char *charset;
+        const char *text;
+    } cases[] = { { "UTF-8", sample },        { "GB18030", sample },      { "UTF-16", sample },
+                  { "UTF-16LE", sample },       { "BIG5", traditional },
+                  { "UTF-16LE", traditional },  { "GB18030", traditional } };
+    char bytes[1024];
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t size = encode(cases[i].charset, cases[i].text, bytes, sizeof bytes);
+
+        check_extract("a.txt", bytes, size, "", cases[i].text, NULL);
+    }
+}
+END_TEST
+
+START_TEST(test_markdown)
+{
+    static const char text[] =
+        "# 标题\n\nA *few* words &amp; a [link](http://x.y).\n\n- one\n- two\n\n```\ncode\n```\n";
+
+    check_extract("a.md", text, sizeof text - 1, "标题", "A few words & a link.", "UTF-8");
+    check_extract("a.md", text, sizeof text - 1, "标题", "code", "UTF-8");
+}
+END_TEST
+
+START_TEST(test_html)
+{
+    static const char text[] =
+        "<html><head><title>T &eacute;</title><style>p{}</style><script>var x</script></head>"
+        "<body><h1>H</h1><p>one <b>two</b>\nthree</p><!-- no --><p>中\n文</p></body></html>";
+    struct extract extract_ = { 0 };
+
+    check_extract("a.html", text, sizeof text - 1, "T é", "one two three", NULL);
+    ck_assert_int_eq(extract("a.html", (const uint8_t *)text, sizeof text - 1, &extract_, &err),
+                     ERNIE_OK);
+    ck_assert_ptr_null(strstr(extract_.text.data, "var x"));
+    ck_assert_ptr_null(strstr(extract_.text.data, "p{}"));
+    ck_assert_ptr_null(strstr(extract_.text.data, "no"));
+    ck_assert_ptr_nonnull(strstr(extract_.text.data, "中文"));
+    extract_reset(&extract_);
+}
+END_TEST
+
+START_TEST(test_html_nested_very_deep)
+{
+    size_t n = 100000;
+    char *text = malloc(n * 5 + 16);
+    struct extract extract_ = { 0 };
+    int status;
+
+    for (size_t i = 0; i < n; i++)
+        memcpy(text + 5 * i, "<div>", 5);
+    memcpy(text + 5 * n, "inside", 7);
+    status = extract("a.html", (const uint8_t *)text, 5 * n + 6, &extract_, &err);
+    ck_assert(status == ERNIE_OK || status == ERNIE_EFORMAT);
+    extract_reset(&extract_);
+    free(text);
+}
+END_TEST
+
+START_TEST(test_formats)
+{
+    ck_assert_int_eq(document_format("a.md", (const uint8_t *)"x", 1), DOCUMENT_MARKDOWN);
+    ck_assert_int_eq(document_format("a.htm", (const uint8_t *)"x", 1), DOCUMENT_HTML);
+    ck_assert_int_eq(document_format("a", (const uint8_t *)"<!DOCTYPE html><p>", 18),
+                     DOCUMENT_HTML);
+    ck_assert_int_eq(document_format("a", (const uint8_t *)"words", 5), DOCUMENT_TEXT);
+    ck_assert_int_eq(document_format("a", (const uint8_t *)"\x7f" "ELF\2\1\1\0\0\0", 10),
+                     DOCUMENT_UNKNOWN);
+    ck_assert(!document_name_is_promising("x/a.PNG"));
+    ck_assert(document_name_is_promising("x/a.txt"));
+}
+END_TEST
+
+START_TEST(test_lines_are_those_of_the_file)
+{
+    static const char text[] = "one\r\ntwo\r\n\r\nfour\n";
+    struct extract extract_ = { 0 };
+    char *four;
+
+    ck_assert_int_eq(extract("a.txt", (const uint8_t *)text, sizeof text - 1, &extract_, &err),
+                     ERNIE_OK);
+    four = strstr(extract_.text.data, "four");
+    ck_assert_ptr_nonnull(four);
+    ck_assert_uint_eq(extract_line(&extract_, (size_t)(four - extract_.text.data)), 4);
+    ck_assert_uint_eq(extract_line(&extract_, 0), 1);
+    extract_reset(&extract_);
+}
+END_TEST
+
+/* ---- chunks ---- */
+
+/* A token a character, which any reader can count. */
+static size_t count_characters(void *data, const char *text, size_t size)
+{
+    size_t n = 0, step;
+
+    (void)data;
+    for (size_t i = 0; i < size; i += step, n++)
+        utf8_decode(text + i, size - i, &step, NULL);
+    return n;
+}
+
+static void cut(const char *text, size_t max_tokens, struct chunk_list *list)
+{
+    memset(list, 0, sizeof *list);
+    ck_assert_int_eq(chunk_text(text, strlen(text), max_tokens, count_characters, NULL, list,
+                                &err),
+                     ERNIE_OK);
+}
+
+START_TEST(test_chunks_are_whole_sentences_that_cover_the_text)
+{
+    struct chunk_list list;
+    char text[8192] = "";
+
+    for (int i = 0; i < 60; i++)
+        sprintf(text + strlen(text), "这是第%d句话，说的是第%d件事情。", i, i * 7);
+    cut(text, 100, &list);
+    ck_assert_uint_gt(list.n, 5);
+    ck_assert_uint_eq(list.chunk[0].start, 0);
+    ck_assert_uint_eq(list.chunk[list.n - 1].end, strlen(text));
+    for (size_t i = 0; i < list.n; i++) {
+        const struct chunk *chunk = &list.chunk[i];
+
+        ck_assert_uint_le(count_characters(NULL, text + chunk->start, chunk->end - chunk->start),
+                          100);
+        ck_assert(memcmp(text + chunk->end - 3, "。", 3) == 0);
+        ck_assert(memcmp(text + chunk->start, "这", 3) == 0);
+        /* One sentence of overlap. */
+        if (i > 0)
+            ck_assert_uint_le(chunk->start, list.chunk[i - 1].end);
+    }
+    chunk_list_reset(&list);
+}
+END_TEST
+
+START_TEST(test_a_long_sentence_is_cut_between_characters)
+{
+    struct chunk_list list;
+    char text[3001] = "";
+
+    for (int i = 0; i < 1000; i++)
+        strcat(text, "长");
+    cut(text, 100, &list);
+    ck_assert_uint_ge(list.n, 10);
+    for (size_t i = 0; i < list.n; i++) {
+        ck_assert_uint_eq(list.chunk[i].start % 3, 0);
+        ck_assert_uint_eq(list.chunk[i].end % 3, 0);
+        ck_assert_uint_le(list.chunk[i].end - list.chunk[i].start, 300);
+    }
+    chunk_list_reset(&list);
+}
+END_TEST
+
+START_TEST(test_points_that_end_no_sentence)
+{
+    static const char text[] = "Dr. Smith paid 3.14 dollars, e.g. for tea. Then he left.";
+
+    size_t end = sentence_end(text, sizeof text - 1, 0);
+    size_t then = (size_t)(strstr(text, " Then") - text);
+
+    ck_assert(end == then || end == then + 1); /* the space may go with either */
+}
+END_TEST
+
+START_TEST(test_empty_texts_have_no_chunks)
+{
+    struct chunk_list list;
+
+    cut("", 100, &list);
+    ck_assert_uint_eq(list.n, 0);
+    chunk_list_reset(&list);
+    cut(" \n\t\n", 100, &list);
+    ck_assert_uint_eq(list.n, 0);
+    chunk_list_reset(&list);
+}
+END_TEST
+
+START_TEST(test_running_out_of_memory_at_each_allocation)
+{
+    static const char *const names[] = { "a.txt", "a.md", "a.html" };
+    static const char text[] = "# 标题\n\n<p>Some words. And more &amp; more.</p>\n\nThe end.\n";
+
+    for (size_t i = 0; i < 3; i++) {
+        int status, k = 0;
+
+        do {
+            struct extract extract_ = { 0 };
+            struct chunk_list list = { 0 };
+
+            fail_allocations_from(k++);
+            status = extract(names[i], (const uint8_t *)text, sizeof text - 1, &extract_, &err);
+            if (status == ERNIE_OK)
+                status = chunk_text(extract_.text.data, extract_.text.size, 5, count_characters,
+                                    NULL, &list, &err);
+            stop_failing();
+            ck_assert_msg(status == ERNIE_OK || status == ERNIE_ENOMEM, "%s: %d", names[i],
+                          status);
+            extract_reset(&extract_);
+            chunk_list_reset(&list);
+        } while (status != ERNIE_OK && k < 1000);
+        ck_assert_int_eq(status, ERNIE_OK);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    const struct {
+        const char *name;
+        const TTest *tests[8];
+    } cases[] = {
+        { "glob",
+          { test_patterns_as_in_gitignore, test_the_last_pattern_decides,
+            test_a_hostile_pattern_ends } },
+        { "walk",
+          { test_walk_finds_regular_files_in_order_and_stays_inside,
+            test_walk_open_refuses_what_is_not_a_regular_file } },
+        { "extract",
+          { test_encodings_are_told_apart, test_markdown, test_html, test_html_nested_very_deep,
+            test_formats, test_lines_are_those_of_the_file } },
+        { "chunk",
+          { test_chunks_are_whole_sentences_that_cover_the_text,
+            test_a_long_sentence_is_cut_between_characters, test_points_that_end_no_sentence,
+            test_empty_texts_have_no_chunks, test_running_out_of_memory_at_each_allocation } },
+    };
+    Suite *s = suite_create("document");
+    SRunner *runner;
+    int n_failed;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        TCase *tcase = tcase_create(cases[i].name);
+
+        if (strcmp(cases[i].name, "walk") == 0)
+            tcase_add_checked_fixture(tcase, make_folder, remove_folder);
+        tcase_set_timeout(tcase, 60);
+        for (size_t j = 0; j < 8 && cases[i].tests[j] != NULL; j++)
+            tcase_add_test(tcase, cases[i].tests[j]);
+        suite_add_tcase(s, tcase);
+    }
+    runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    n_failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return n_failed > 0;
+}
