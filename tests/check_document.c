@@ -174,8 +174,8 @@ START_TEST(test_encodings_are_told_apart)
         const char *charset;
         const char *text;
     } cases[] = { { "UTF-8", sample },        { "GB18030", sample },      { "UTF-16", sample },
-                  { "UTF-16LE", sample },       { "BIG5", traditional },
-                  { "UTF-16LE", traditional },  { "GB18030", traditional } };
+                  { "BIG5", traditional },      { "UTF-16LE", traditional },
+                  { "GB18030", traditional } };
     char bytes[1024];
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
