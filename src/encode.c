@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "model/encoder.h"
 #include "model/model.h"
+#include "model/pooling.h"
 
 /* Tokens of a batch: enough that the weights, read once for all of them, cost little,
  * and few enough that what flows between layers stays in the cache. */
@@ -114,7 +115,9 @@ struct work {
     size_t n;
     const char *const *texts;
     const size_t *sizes; /* NULL: the texts end with 0 bytes */
-    float *out;
+    float *out;  /* [n][dim] */
+    size_t dim;  /* numbers kept of each embedding */
+    size_t n_skipped; /* of a sequence's tokens, by pooling */
     size_t share; /* texts a thread takes at once: few texts are shared evenly */
     atomic_size_t next;
 };
@@ -163,35 +166,125 @@ static void encode_lane(void *data, size_t i)
     while ((n = fill(work, lane)) > 0) {
         struct token_batch batch = { .n_sequences = n,
                                      .start = lane->start,
-                                     .input_ids = lane->ids };
+                                     .input_ids = lane->ids,
+                                     .n_skipped = work->n_skipped };
 
         encoder_embed(lane->encoder, &batch, lane->embeddings);
-        for (size_t j = 0; j < n; j++)
-            memcpy(work->out + lane->text[j] * dim, lane->embeddings + j * dim,
-                   dim * sizeof *work->out);
+        for (size_t j = 0; j < n; j++) {
+            float *out = work->out + lane->text[j] * work->dim;
+
+            memcpy(out, lane->embeddings + j * dim, work->dim * sizeof *out);
+            if (work->dim < dim)
+                pooling_normalize(work->dim, out);
+        }
     }
 }
 
-int encode_texts(ernie_encoder *encoder, size_t n, const char *const *texts, const size_t *sizes,
-                 float *out, ernie_error *err)
-{
-    struct work work = { .encoder = encoder, .n = n, .texts = texts, .sizes = sizes, .out = out,
-                         .share = (n + encoder->n_lanes - 1) / encoder->n_lanes };
+/* Texts with a prompt before each: tokens may reach across the seam, so they become
+ * one text before they are read. */
+struct prompted {
+    char *memory;
+    const char **texts; /* [n] */
+    size_t *sizes;      /* [n] */
+};
 
+static void prompted_reset(struct prompted *prompted)
+{
+    memory_free(prompted->memory);
+    memory_free(prompted->texts);
+    memory_free(prompted->sizes);
+}
+
+static int prompted_init(struct prompted *prompted, const char *prompt, size_t n,
+                         const char *const *texts, const size_t *sizes, ernie_error *err)
+{
+    const size_t prompt_size = strlen(prompt);
+    size_t total = 1;
+    char *end;
+
+    prompted->memory = NULL;
+    prompted->texts = memory_new(n, sizeof *prompted->texts);
+    prompted->sizes = memory_new(n, sizeof *prompted->sizes);
+    if (prompted->texts == NULL || prompted->sizes == NULL)
+        return error_set(err, ERNIE_ENOMEM, "encoder: out of memory");
+    for (size_t i = 0; i < n; i++) {
+        prompted->sizes[i] = sizes != NULL ? sizes[i] : strlen(texts[i]);
+        if (prompted->sizes[i] > SIZE_MAX - total - prompt_size)
+            return error_set(err, ERNIE_ENOMEM, "encoder: out of memory");
+        prompted->sizes[i] += prompt_size;
+        total += prompted->sizes[i];
+    }
+    prompted->memory = end = memory_new(total, 1);
+    if (end == NULL)
+        return error_set(err, ERNIE_ENOMEM, "encoder: out of memory");
+    for (size_t i = 0; i < n; i++) {
+        memcpy(end, prompt, prompt_size);
+        memcpy(end + prompt_size, texts[i], prompted->sizes[i] - prompt_size);
+        prompted->texts[i] = end;
+        end += prompted->sizes[i];
+    }
+    return ERNIE_OK;
+}
+
+size_t encoder_prompt_tokens(const ernie_encoder *encoder, const char *prompt)
+{
+    const ernie_model *model = encoder->model;
+
+    return tokenizer_ids(model->tokenizer, encoder->lane[0].scratch, prompt, strlen(prompt), NULL,
+                         ernie_model_max_tokens(model) - 2);
+}
+
+static void run(ernie_encoder *encoder, struct work *work)
+{
+    work->share = (work->n + encoder->n_lanes - 1) / encoder->n_lanes;
+    if (work->n == 1)
+        encode_lane(work, 0); /* waking the others would take longer */
+    else if (work->n > 1)
+        pool_run(encoder->pool, encode_lane, work);
+}
+
+int encode_texts(ernie_encoder *encoder, size_t n, const char *const *texts, const size_t *sizes,
+                 const struct ernie_encode_options *options, float *out, ernie_error *err)
+{
+    const size_t dim = ernie_model_dim(encoder->model);
+    const char *prompt = options != NULL && options->prompt != NULL ? options->prompt : "";
+    struct work work = { .encoder = encoder, .n = n, .texts = texts, .sizes = sizes, .out = out,
+                         .dim = options != NULL && options->dim != 0 ? options->dim : dim };
+    struct prompted prompted;
+    int status;
+
+    if (work.dim > dim)
+        return error_set(err, ERNIE_EINVAL, "encoder: dim %zu: not in 1..%zu, the model's own",
+                         work.dim, dim);
     for (size_t i = 0; i < n; i++)
         if (texts[i] == NULL)
             return error_set(err, ERNIE_EINVAL, "encoder: text %zu of %zu is NULL", i + 1, n);
-    if (n == 1)
-        encode_lane(&work, 0); /* waking the others would take longer */
-    else if (n > 1)
-        pool_run(encoder->pool, encode_lane, &work);
-    return ERNIE_OK;
+    if (prompt[0] == '\0' || n == 0) {
+        run(encoder, &work);
+        return ERNIE_OK;
+    }
+    status = prompted_init(&prompted, prompt, n, texts, sizes, err);
+    if (status == ERNIE_OK) {
+        work.texts = prompted.texts;
+        work.sizes = prompted.sizes;
+        if (!encoder->model->config.include_prompt)
+            work.n_skipped = 1 + encoder_prompt_tokens(encoder, prompt); /* [CLS] too */
+        run(encoder, &work);
+    }
+    prompted_reset(&prompted);
+    return status;
+}
+
+int ernie_encode_with(ernie_encoder *encoder, size_t n, const char *const *texts,
+                      const struct ernie_encode_options *options, float *out, ernie_error *err)
+{
+    return encode_texts(encoder, n, texts, NULL, options, out, err);
 }
 
 int ernie_encode(ernie_encoder *encoder, size_t n, const char *const *texts, float *out,
                  ernie_error *err)
 {
-    return encode_texts(encoder, n, texts, NULL, out, err);
+    return encode_texts(encoder, n, texts, NULL, NULL, out, err);
 }
 
 double ernie_cosine(size_t dim, const float *a, const float *b)

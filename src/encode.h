@@ -4,10 +4,13 @@
 
 #include "ernie.h"
 
-/* ernie_encode for texts [n] that come with their sizes in bytes and need no 0
- * byte at the end. */
+/* ernie_encode_with for texts [n] that come with their sizes in bytes and need no 0
+ * byte at the end. options may be NULL. */
 int encode_texts(ernie_encoder *encoder, size_t n, const char *const *texts, const size_t *sizes,
-                 float *out, ernie_error *err);
+                 const struct ernie_encode_options *options, float *out, ernie_error *err);
+
+/* Tokens of a prompt, [CLS] and [SEP] left out. */
+size_t encoder_prompt_tokens(const ernie_encoder *encoder, const char *prompt);
 
 size_t encoder_n_threads(const ernie_encoder *encoder);
 

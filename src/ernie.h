@@ -75,7 +75,12 @@ ERNIE_API size_t ernie_model_dim(const ernie_model *model);        /* floats an 
 ERNIE_API size_t ernie_model_max_tokens(const ernie_model *model); /* [CLS] and [SEP] included */
 /* The directory the model came from; belongs to the model. */
 ERNIE_API const char *ernie_model_directory(const ernie_model *model);
-/* 32 hexadecimal digits over weights, vocabulary, pooling and limits: two models
+/* What the model wants put before a text of a kind, by the names of its
+ * config_sentence_transformers.json: "query", "passage", ... ("document", "passage"
+ * and "corpus" mean the same); or NULL when it names none. A model with a default
+ * prompt and none of these has that one for both. Belongs to the model. */
+ERNIE_API const char *ernie_model_prompt(const ernie_model *model, const char *name);
+/* 32 hexadecimal digits over weights, vocabulary, modules, prompts and limits: two models
  * with the same fingerprint give the same embeddings. Belongs to the model. */
 ERNIE_API const char *ernie_model_fingerprint(const ernie_model *model);
 
@@ -103,8 +108,9 @@ ERNIE_API int ernie_encoder_new(const ernie_model *model, size_t n_threads, erni
 ERNIE_API void ernie_encoder_free(ernie_encoder *encoder);
 
 /* Turns n texts into n embeddings: the token vectors of the last layer pooled
- * as the model says (mean unless it names another way), then scaled to length
- * 1, so a dot product is a cosine. Reimers & Gurevych 2019, section 3.
+ * as the model says (mean unless it names another way), put through the dense
+ * layers it may have, then always scaled to length 1, so a dot product is a
+ * cosine. Reimers & Gurevych 2019, section 3.
  *
  *   texts  [n]       UTF-8; tokens past the model's limit are cut off
  *   out    [n][dim]  float32, row-major; the caller's memory
@@ -112,6 +118,21 @@ ERNIE_API void ernie_encoder_free(ernie_encoder *encoder);
  * Returns ERNIE_EINVAL for a NULL text. Allocates nothing. */
 ERNIE_API int ernie_encode(ernie_encoder *encoder, size_t n, const char *const *texts, float *out,
                            ernie_error *err);
+
+struct ernie_encode_options {
+    const char *prompt; /* put before each text, as ernie_model_prompt gives it; or NULL */
+    size_t dim; /* keep the first so many numbers of each embedding, scaled to length 1
+                 * again (0: all): Matryoshka models are trained for it. Kusupati et
+                 * al. 2022 */
+};
+
+/* The same as ernie_encode in other ways; out [n][options' dim]. A text that is too
+ * long is cut, the prompt is not. Whether pooling counts the prompt's tokens is the
+ * model's to say. Texts with a prompt are copied, which may return ERNIE_ENOMEM.
+ * ERNIE_EINVAL: dim is more than the model's. */
+ERNIE_API int ernie_encode_with(ernie_encoder *encoder, size_t n, const char *const *texts,
+                                const struct ernie_encode_options *options, float *out,
+                                ernie_error *err);
 
 /* The cosine of two vectors of dim floats; 0 when one of them is all zero. */
 ERNIE_API double ernie_cosine(size_t dim, const float *a, const float *b);

@@ -309,8 +309,8 @@ static int embed_jobs(struct ingest *ingest, float *embeddings, ernie_error *err
     for (size_t i = 0; status == ERNIE_OK && i < n; i += slice) {
         size_t count = n - i < slice ? n - i : slice;
 
-        status = encode_texts(ingest->encoder, count, texts + i, sizes + i, embeddings + i * dim,
-                              err);
+        status = encode_texts(ingest->encoder, count, texts + i, sizes + i, NULL,
+                              embeddings + i * dim, err);
         ingest->report->n_chunks += count;
         if (status == ERNIE_OK)
             status = report_progress(ingest, NULL, NULL, err);

@@ -25,7 +25,7 @@ static int flush(struct reembed *reembed, ernie_error *err)
 {
     const struct ernie_index_options *options = reembed->options;
     int status = encode_texts(reembed->encoder, reembed->n, (const char *const *)reembed->texts,
-                              reembed->sizes, reembed->embeddings, err);
+                              reembed->sizes, NULL, reembed->embeddings, err);
 
     for (size_t i = 0; i < reembed->n; i++) {
         if (status == ERNIE_OK)

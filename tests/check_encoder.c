@@ -78,7 +78,7 @@ static void reference_open(struct reference *reference, const char *name)
     }
     fclose(ids);
     reference->batch = (struct token_batch){ n, reference->start, reference->ids,
-                                             reference->types, reference->tasks };
+                                             reference->types, reference->tasks, 0 };
     snprintf(path, sizeof path, "%s/expected.f32", data_path(name));
     reference->tokens = read_floats(path, &reference->expected);
     hidden_size = ernie_model_dim(reference->model);
@@ -154,7 +154,7 @@ START_TEST(test_a_sequence_alone_is_the_same_as_in_a_batch)
     for (size_t i = 0; i < reference.batch.n_sequences; i++) {
         const size_t start[] = { 0, reference.start[i + 1] - reference.start[i] };
         const struct token_batch batch = { 1, start, reference.ids + reference.start[i],
-                                           reference.types + reference.start[i], NULL };
+                                           reference.types + reference.start[i], NULL, 0 };
 
         encoder_embed(encoder, &batch, alone);
         check_close(alone, together + i * hidden_size, hidden_size, 1e-5);

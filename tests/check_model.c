@@ -104,7 +104,7 @@ START_TEST(test_pooling_and_limits_are_read)
     struct model_config config;
 
     ck_assert_int_eq(model_config_load(in(""), &config, &err), ERNIE_OK);
-    ck_assert_int_eq(config.pooling, POOLING_MEAN);
+    ck_assert_int_eq(config.pooling[0], POOLING_MEAN);
     ck_assert_uint_eq(config.max_tokens, 40);
     ck_assert_int_eq(config.do_lower_case, 1);
     run("mkdir %s", in("other_Pooling"));
@@ -116,7 +116,7 @@ START_TEST(test_pooling_and_limits_are_read)
                "{\"do_lower_case\": false, \"model_max_length\": 1e30, \"unk_token\": \"[UNK]\","
                " \"cls_token\": {\"content\": \"[CLS]\", \"lstrip\": false}}");
     ck_assert_msg(model_config_load(in(""), &config, &err) == ERNIE_OK, "%s", err.message);
-    ck_assert_int_eq(config.pooling, POOLING_CLS);
+    ck_assert_int_eq(config.pooling[0], POOLING_CLS);
     ck_assert_uint_eq(config.max_tokens, 30);
     ck_assert_int_eq(config.do_lower_case, 0);
     ck_assert_int_eq(config.strip_accents, 0);
@@ -220,11 +220,17 @@ END_TEST
 START_TEST(test_bad_poolings_are_refused)
 {
     run("mkdir %s", in("1_Pooling"));
-    write_text("1_Pooling/config.json", "{\"pooling_mode_max_tokens\": true}");
-    check_refused("1_Pooling/config.json: pooling_mode_max_tokens: not supported");
+    write_text("1_Pooling/config.json", "{\"pooling_mode_weightedmean_tokens\": true}");
+    check_refused("1_Pooling/config.json: pooling_mode_weightedmean_tokens: not supported");
+    write_text("1_Pooling/config.json", "{\"pooling_mode\": \"weightedmean\"}");
+    check_refused("1_Pooling/config.json: pooling_mode: not supported");
+    write_text("1_Pooling/config.json", "{\"pooling_mode\": [\"mean\", 7]}");
+    check_refused("1_Pooling/config.json: pooling_mode: not supported");
     write_text("1_Pooling/config.json",
-               "{\"pooling_mode_cls_token\": true, \"pooling_mode_mean_tokens\": true}");
-    check_refused("two poolings at once");
+               "{\"pooling_mode\": [\"cls\", \"cls\", \"cls\", \"cls\", \"cls\", \"cls\"]}");
+    check_refused("1_Pooling/config.json: pooling_mode: more than 5");
+    write_text("1_Pooling/config.json", "{\"include_prompt\": 0}");
+    check_refused("1_Pooling/config.json: include_prompt: not true or false");
 }
 END_TEST
 

@@ -51,6 +51,12 @@ check_model_SOURCES = tests/check_model.c tests/faults.h
 check_model_CPPFLAGS = $(TEST_CPPFLAGS)
 check_model_LDADD = libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += check_modules
+
+check_modules_SOURCES = tests/check_modules.c tests/faults.h
+check_modules_CPPFLAGS = $(TEST_CPPFLAGS)
+check_modules_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
+
 check_PROGRAMS += check_document
 
 check_document_SOURCES = tests/check_document.c tests/faults.h
@@ -95,7 +101,8 @@ EXTRA_DIST += \
 	tests/data/tokenizer/vocab_small.txt
 
 check_SCRIPTS += tests/check_cli.sh
-EXTRA_DIST += tests/check_cli.sh tests/cli.sh tests/compare_encoder.py tests/questions.sh \
+EXTRA_DIST += tests/check_cli.sh tests/cli.sh tests/compare_encoder.py \
+	tests/compare_modules.py tests/data/modules tests/questions.sh \
 	tests/questions.tsv tests/data/encoder
 # What the scripts run; examples/search.sql is run by check_extension.sh.
 tests/check_cli.log: ernie$(EXEEXT)

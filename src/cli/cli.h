@@ -20,8 +20,9 @@ struct arguments {
     const char *input;
     const char *queries;
     const char *pair;
+    const char *prompt;
     enum format format;
-    size_t k, n_threads, max_tokens;
+    size_t k, n_threads, max_tokens, dim;
     int all_chunks, hidden, embeddings;
     size_t n_excludes;
     const char **excludes;
@@ -43,7 +44,9 @@ enum {
     OPTION_CHUNKS = 1 << 9,
     OPTION_PAIR = 1 << 10,
     OPTION_MAX_TOKENS = 1 << 11,
-    OPTION_EMBEDDINGS = 1 << 12
+    OPTION_EMBEDDINGS = 1 << 12,
+    OPTION_PROMPT = 1 << 13,
+    OPTION_DIM = 1 << 14
 };
 
 struct command {

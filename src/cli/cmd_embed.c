@@ -11,6 +11,7 @@
 struct embedder {
     const ernie_model *model;
     ernie_encoder *encoder;
+    struct ernie_encode_options options;
     enum format format;
     size_t dim, n_printed, n_cut;
     char *text[BATCH];
@@ -64,8 +65,8 @@ static int flush(struct embedder *embedder)
     ernie_error err;
     int status = EXIT_FOUND;
 
-    if (ernie_encode(embedder->encoder, embedder->n, (const char *const *)embedder->text,
-                     embedder->embeddings, &err) != ERNIE_OK)
+    if (ernie_encode_with(embedder->encoder, embedder->n, (const char *const *)embedder->text,
+                          &embedder->options, embedder->embeddings, &err) != ERNIE_OK)
         status = fail_with(&err);
     for (size_t i = 0; i < embedder->n; i++) {
         if (status == EXIT_FOUND)
@@ -76,18 +77,24 @@ static int flush(struct embedder *embedder)
     return status;
 }
 
-/* Whether the model reads all of the text. A token takes at least one byte. */
+/* Whether the model reads all of the text with its prompt. A token takes at least one
+ * byte. */
 static int is_cut(const struct embedder *embedder, const char *text)
 {
+    const char *prompt = embedder->options.prompt != NULL ? embedder->options.prompt : "";
     struct ernie_tokens tokens;
     size_t max_tokens = ernie_model_max_tokens(embedder->model);
-    int cut;
+    char *whole;
+    int cut = 0;
 
-    if (strlen(text) + 2 <= max_tokens ||
-        ernie_tokenize(embedder->model, text, NULL, 0, &tokens, NULL) != ERNIE_OK)
+    if (strlen(prompt) + strlen(text) + 2 <= max_tokens ||
+        asprintf(&whole, "%s%s", prompt, text) < 0)
         return 0;
-    cut = tokens.n > max_tokens;
-    ernie_tokens_reset(&tokens);
+    if (ernie_tokenize(embedder->model, whole, NULL, 0, &tokens, NULL) == ERNIE_OK) {
+        cut = tokens.n > max_tokens;
+        ernie_tokens_reset(&tokens);
+    }
+    free(whole);
     return cut;
 }
 
@@ -139,6 +146,22 @@ static int embed(struct embedder *embedder, const struct arguments *arguments)
     return status;
 }
 
+/* --prompt and --dim, which depend on the model. */
+static int set_options(struct embedder *embedder, const struct arguments *arguments)
+{
+    const size_t dim = ernie_model_dim(embedder->model);
+
+    if (arguments->dim > dim)
+        return fail("--dim %zu: the model's vectors have %zu numbers", arguments->dim, dim);
+    embedder->options.dim = embedder->dim = arguments->dim != 0 ? arguments->dim : dim;
+    if (arguments->prompt == NULL)
+        return EXIT_FOUND;
+    embedder->options.prompt = ernie_model_prompt(embedder->model, arguments->prompt);
+    if (embedder->options.prompt == NULL)
+        return fail("--prompt %s: the model has no prompt of that name", arguments->prompt);
+    return EXIT_FOUND;
+}
+
 int cmd_embed(const struct arguments *arguments)
 {
     struct embedder embedder = { .format = arguments->format };
@@ -156,10 +179,14 @@ int cmd_embed(const struct arguments *arguments)
     if (status != EXIT_FOUND)
         return status;
     embedder.model = model;
-    embedder.dim = ernie_model_dim(model);
-    embedder.embeddings = calloc(BATCH * embedder.dim, sizeof *embedder.embeddings);
-    if (embedder.embeddings == NULL)
-        status = fail("out of memory");
+    status = set_options(&embedder, arguments);
+    if (status == EXIT_FOUND) {
+        embedder.embeddings = calloc(BATCH * embedder.dim, sizeof *embedder.embeddings);
+        if (embedder.embeddings == NULL)
+            status = fail("out of memory");
+    }
+    if (status != EXIT_FOUND)
+        ; /* said */
     else if (ernie_encoder_new(model, arguments->n_threads, &embedder.encoder, &err) != ERNIE_OK)
         status = fail_with(&err);
     else

@@ -23,7 +23,9 @@ enum {
     LONG_PAIR,
     LONG_MAX_TOKENS,
     LONG_EMBEDDINGS,
-    LONG_JSON
+    LONG_JSON,
+    LONG_PROMPT,
+    LONG_DIM
 };
 
 static const struct option_row rows[] = {
@@ -40,6 +42,8 @@ static const struct option_row rows[] = {
     { OPTION_EMBEDDINGS, LONG_EMBEDDINGS, "embeddings", NULL, "embed every passage again too" },
     { OPTION_PAIR, LONG_PAIR, "pair", "TEXT", "a second text, as token type 1" },
     { OPTION_MAX_TOKENS, LONG_MAX_TOKENS, "max-tokens", "N", "cut after so many tokens" },
+    { OPTION_PROMPT, LONG_PROMPT, "prompt", "NAME", "put the model's prompt of this name first" },
+    { OPTION_DIM, LONG_DIM, "dim", "N", "keep the first N numbers of each vector" },
     { OPTION_THREADS, 't', "threads", "N", "threads (one a core)" },
 };
 #define N_ROWS (sizeof rows / sizeof rows[0])
@@ -149,6 +153,11 @@ static int set_option(const struct command *command, int letter, const char *val
         return -1;
     case LONG_MAX_TOKENS:
         return parse_count("max-tokens", value, &out->max_tokens);
+    case LONG_PROMPT:
+        out->prompt = value;
+        return -1;
+    case LONG_DIM:
+        return parse_count("dim", value, &out->dim);
     case 't':
         return parse_count("threads", value, &out->n_threads);
     default:

@@ -245,69 +245,311 @@ static int read_sentence_bert(const char *directory, struct model_config *out, e
     return status;
 }
 
-/* ---- pooling ----------------------------------------------------------- */
+/* ---- what comes after the transformer ---------------------------------- */
 
-/* The folder that modules.json gives to pooling, "1_Pooling" when it gives none. */
-static int find_pooling(const char *directory, char out[256], ernie_error *err)
+/* The last part of a class's name, which says what it does whatever package it was
+ * in when the model was saved. */
+static const char *class_name(const char *type)
+{
+    const char *dot = strrchr(type, '.');
+
+    return dot != NULL ? dot + 1 : type;
+}
+
+/* A folder's name in the model's directory, never a way out of it. */
+static int read_folder(const char *path, const json *module, char out[MODULE_FOLDER_BYTES],
+                       ernie_error *err)
+{
+    size_t size = 0;
+    const char *folder = json_to_text(json_member(module, "path"), &size);
+
+    if (folder == NULL || size == 0 || size >= MODULE_FOLDER_BYTES || strlen(folder) != size ||
+        strchr(folder, '/') != NULL || strcmp(folder, ".") == 0 || strcmp(folder, "..") == 0)
+        return error_set(err, ERNIE_EFORMAT, "%s: path: not a folder's name", path);
+    memcpy(out, folder, size + 1);
+    return ERNIE_OK;
+}
+
+static int open_module(const char *directory, const char *folder, struct fields *out,
+                       ernie_error *err)
+{
+    char name[MODULE_FOLDER_BYTES + 16];
+
+    snprintf(name, sizeof name, "%s/config.json", folder);
+    return fields_open(directory, name, out, err);
+}
+
+/* The modes of pooling by the words of sentence-transformers. */
+static const struct {
+    const char *word;
+    const char *flag; /* older files have one field for each */
+    enum pooling_kind kind;
+} pooling_modes[] = {
+    { "cls", "pooling_mode_cls_token", POOLING_CLS },
+    { "max", "pooling_mode_max_tokens", POOLING_MAX },
+    { "mean", "pooling_mode_mean_tokens", POOLING_MEAN },
+    { "mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens", POOLING_MEAN_SQRT_LEN },
+    { "weightedmean", "pooling_mode_weightedmean_tokens", N_POOLING_KINDS },
+    { "lasttoken", "pooling_mode_lasttoken", POOLING_LAST_TOKEN },
+};
+#define N_POOLING_MODES (sizeof pooling_modes / sizeof pooling_modes[0])
+
+static int add_pooling(const struct fields *fields, const char *name, size_t mode,
+                       struct model_config *out, ernie_error *err)
+{
+    if (mode == N_POOLING_MODES || pooling_modes[mode].kind == N_POOLING_KINDS)
+        return error_set(err, ERNIE_EFORMAT,
+                         "%s: %s: not supported (mean, cls, max, mean_sqrt_len_tokens and "
+                         "lasttoken are)",
+                         fields->path, name);
+    if (out->n_poolings == N_POOLING_KINDS)
+        return error_set(err, ERNIE_EFORMAT, "%s: %s: more than %d", fields->path, name,
+                         N_POOLING_KINDS);
+    out->pooling[out->n_poolings++] = pooling_modes[mode].kind;
+    return ERNIE_OK;
+}
+
+/* pooling_mode: a word, or an array of words. */
+static int read_pooling_words(const struct fields *fields, const json *value,
+                              struct model_config *out, ernie_error *err)
+{
+    const int is_array = json_kind(value) == JSON_KIND_ARRAY;
+    const size_t n = is_array ? json_count(value) : 1;
+    int status = ERNIE_OK;
+
+    for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
+        const char *word = json_to_text(is_array ? json_element(value, i) : value, NULL);
+        size_t mode = 0;
+
+        while (word != NULL && mode < N_POOLING_MODES &&
+               strcmp(word, pooling_modes[mode].word) != 0)
+            mode++;
+        status = add_pooling(fields, "pooling_mode", word != NULL ? mode : N_POOLING_MODES, out,
+                             err);
+    }
+    return status;
+}
+
+static int read_pooling(const char *directory, const char *folder, struct model_config *out,
+                        ernie_error *err)
+{
+    struct fields fields;
+    const json *words;
+    int status = open_module(directory, folder, &fields, err);
+
+    words = status == ERNIE_OK ? field(&fields, "pooling_mode") : NULL;
+    if (words != NULL)
+        status = read_pooling_words(&fields, words, out, err);
+    for (size_t i = 0; status == ERNIE_OK && words == NULL && i < N_POOLING_MODES; i++) {
+        int is_set = 0;
+
+        status = read_boolean(&fields, pooling_modes[i].flag, &is_set, err);
+        if (status == ERNIE_OK && is_set)
+            status = add_pooling(&fields, pooling_modes[i].flag, i, out, err);
+    }
+    if (status == ERNIE_OK && out->n_poolings == 0)
+        out->pooling[out->n_poolings++] = POOLING_MEAN;
+    out->include_prompt = 1;
+    if (status == ERNIE_OK)
+        status = read_boolean(&fields, "include_prompt", &out->include_prompt, err);
+    fields_close(&fields);
+    out->dim = out->n_poolings * out->hidden_size;
+    return status;
+}
+
+static int read_activation(const struct fields *fields, enum activation *out, ernie_error *err)
+{
+    static const char *const names[] = {
+        [ACTIVATION_IDENTITY] = "Identity", [ACTIVATION_TANH] = "Tanh",
+        [ACTIVATION_RELU] = "ReLU",         [ACTIVATION_GELU] = "GELU",
+        [ACTIVATION_SIGMOID] = "Sigmoid",
+    };
+    const json *value = field(fields, "activation_function");
+    const char *type = json_to_text(value, NULL);
+
+    *out = ACTIVATION_TANH;
+    if (value == NULL)
+        return ERNIE_OK;
+    for (size_t i = 0; type != NULL && i < sizeof names / sizeof names[0]; i++) {
+        if (strncmp(type, "torch.nn.", 9) == 0 && strcmp(class_name(type), names[i]) == 0) {
+            *out = (enum activation)i;
+            return ERNIE_OK;
+        }
+    }
+    return error_set(err, ERNIE_EFORMAT,
+                     "%s: activation_function: \"%.60s\" is not supported (Tanh, Identity, ReLU, "
+                     "GELU and Sigmoid of torch.nn are)",
+                     fields->path, type != NULL ? type : "?");
+}
+
+/* A layer from the pooled vector to another one, and nothing besides. */
+static int read_dense(const char *directory, struct model_config *config,
+                      struct module_config *out, ernie_error *err)
+{
+    static const char *const inputs[] = { "sentence_embedding" };
+    struct fields fields;
+    int residual = 0, status = open_module(directory, out->folder, &fields, err);
+
+    out->kind = MODULE_DENSE;
+    out->has_bias = 1;
+    if (status == ERNIE_OK)
+        status = read_size(&fields, "in_features", 1, 1, 65536, &out->n_in, err);
+    if (status == ERNIE_OK)
+        status = read_size(&fields, "out_features", 1, 1, 65536, &out->n_out, err);
+    if (status == ERNIE_OK && out->n_in != config->dim)
+        status = error_set(err, ERNIE_EFORMAT,
+                           "%s: in_features: %zu, but the module before gives %zu", fields.path,
+                           out->n_in, config->dim);
+    if (status == ERNIE_OK)
+        status = read_boolean(&fields, "bias", &out->has_bias, err);
+    if (status == ERNIE_OK)
+        status = read_activation(&fields, &out->activation, err);
+    if (status == ERNIE_OK)
+        status = read_word(&fields, "module_input_name", inputs, 1, err);
+    if (status == ERNIE_OK)
+        status = read_word(&fields, "module_output_name", inputs, 1, err);
+    if (status == ERNIE_OK)
+        status = read_boolean(&fields, "use_residual", &residual, err);
+    if (status == ERNIE_OK && residual)
+        status = error_set(err, ERNIE_EFORMAT, "%s: use_residual: not supported", fields.path);
+    config->dim = out->n_out;
+    fields_close(&fields);
+    return status;
+}
+
+/* One module after the first, which is the transformer. */
+static int read_module(const char *directory, const char *path, const json *module,
+                       struct model_config *out, ernie_error *err)
+{
+    const char *type = json_to_text(json_member(module, "type"), NULL);
+    const char *name = class_name(type != NULL ? type : "?");
+    struct module_config *next = &out->module[out->n_modules];
+    char folder[MODULE_FOLDER_BYTES];
+    int status = ERNIE_OK;
+
+    if (strcmp(name, "Dropout") == 0) /* which does something in training only */
+        return ERNIE_OK;
+    if (out->n_modules == MAX_MODULES)
+        return error_set(err, ERNIE_EFORMAT, "%s: more than %d modules", path, MAX_MODULES);
+    if (strcmp(name, "Pooling") == 0 && out->n_poolings == 0) {
+        status = read_folder(path, module, folder, err);
+        return status == ERNIE_OK ? read_pooling(directory, folder, out, err) : status;
+    }
+    if (strcmp(name, "Normalize") == 0 && out->n_poolings > 0) {
+        next->kind = MODULE_NORMALIZE;
+        next->n_in = next->n_out = out->dim;
+    } else if (strcmp(name, "Dense") == 0 && out->n_poolings > 0) {
+        status = read_folder(path, module, next->folder, err);
+        if (status == ERNIE_OK)
+            status = read_dense(directory, out, next, err);
+    } else {
+        return error_set(err, ERNIE_EFORMAT,
+                         "%s: type: \"%.60s\" is not supported there (Transformer, Pooling, then "
+                         "Dense, Normalize or Dropout are)",
+                         path, type != NULL ? type : "?");
+    }
+    out->n_modules++;
+    return status;
+}
+
+static int read_modules(const char *directory, struct model_config *out, ernie_error *err)
 {
     struct fields fields;
     int status = fields_open(directory, "modules.json", &fields, err);
 
-    snprintf(out, 256, "1_Pooling");
     for (size_t i = 0; status == ERNIE_OK && fields.document != NULL &&
                        i < json_count(fields.document); i++) {
         const json *module = json_element(fields.document, i);
         const char *type = json_to_text(json_member(module, "type"), NULL);
-        const char *path = json_to_text(json_member(module, "path"), NULL);
-        const char *last = type != NULL ? strrchr(type, '.') : NULL;
 
-        if (last == NULL || strcmp(last, ".Pooling") != 0)
+        if (i == 0 && type != NULL && strcmp(class_name(type), "Transformer") == 0)
             continue;
-        /* A name, never a way out of the directory. */
-        if (path == NULL || strchr(path, '/') != NULL || strcmp(path, "..") == 0 ||
-            strlen(path) >= 256)
-            status = error_set(err, ERNIE_EFORMAT, "%s: path: not a folder's name", fields.path);
-        else
-            snprintf(out, 256, "%s", path);
+        status = read_module(directory, fields.path, module, out, err);
     }
     fields_close(&fields);
+    if (status == ERNIE_OK && out->n_poolings == 0)
+        status = read_pooling(directory, "1_Pooling", out, err);
+    while (out->n_modules > 0 && out->module[out->n_modules - 1].kind == MODULE_NORMALIZE)
+        out->n_modules--;
     return status;
 }
 
-static int read_pooling(const char *directory, struct model_config *out, ernie_error *err)
+/* ---- prompts ----------------------------------------------------------- */
+
+#define MAX_PROMPTS 4096
+
+static int copy_text(const struct fields *fields, const char *name, const json *value, char **out,
+                     ernie_error *err)
 {
-    static const char *const others[] = { "pooling_mode_max_tokens",
-                                          "pooling_mode_mean_sqrt_len_tokens",
-                                          "pooling_mode_weightedmean_tokens",
-                                          "pooling_mode_lasttoken" };
-    char folder[256], name[300];
-    struct fields fields;
-    int status = find_pooling(directory, folder, err), cls = 0, mean = 0, other = 0;
+    size_t size;
+    const char *text = json_to_text(value, &size);
 
-    out->pooling = POOLING_MEAN;
-    if (status != ERNIE_OK)
-        return status;
-    snprintf(name, sizeof name, "%s/config.json", folder);
-    status = fields_open(directory, name, &fields, err);
-    if (status == ERNIE_OK)
-        status = read_boolean(&fields, "pooling_mode_cls_token", &cls, err);
-    if (status == ERNIE_OK)
-        status = read_boolean(&fields, "pooling_mode_mean_tokens", &mean, err);
-    for (size_t i = 0; status == ERNIE_OK && !other && i < 4; i++) {
-        status = read_boolean(&fields, others[i], &other, err);
-        if (status == ERNIE_OK && other)
-            status = error_set(err, ERNIE_EFORMAT, "%s: %s: not supported (mean and cls are)",
-                               fields.path, others[i]);
+    if (text == NULL || strlen(text) != size)
+        return error_set(err, ERNIE_EFORMAT, "%s: %s: not a text", fields->path, name);
+    *out = memory_copy_text(text, size);
+    return *out != NULL ? ERNIE_OK
+                        : error_set(err, ERNIE_ENOMEM, "%s: out of memory", fields->path);
+}
+
+struct prompt_reader {
+    const struct fields *fields;
+    struct model_prompts *out;
+};
+
+static int add_prompt(void *data, const char *key, const json *value, ernie_error *err)
+{
+    struct prompt_reader *reader = data;
+    struct model_prompt *prompt = &reader->out->prompt[reader->out->n];
+
+    if (json_kind(value) == JSON_KIND_NULL) /* a place kept for one */
+        return ERNIE_OK;
+    prompt->name = memory_copy_text(key, strlen(key));
+    if (prompt->name == NULL)
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", reader->fields->path);
+    reader->out->n++;
+    return copy_text(reader->fields, "prompts", value, &prompt->text, err);
+}
+
+int model_prompts_load(const char *directory, struct model_prompts *out, ernie_error *err)
+{
+    struct fields fields;
+    struct prompt_reader reader = { &fields, out };
+    const json *prompts = NULL, *by_default = NULL;
+    int status = fields_open(directory, "config_sentence_transformers.json", &fields, err);
+
+    memset(out, 0, sizeof *out);
+    if (status == ERNIE_OK) {
+        prompts = field(&fields, "prompts");
+        by_default = field(&fields, "default_prompt_name");
     }
-    if (status == ERNIE_OK && cls && mean)
-        status = error_set(err, ERNIE_EFORMAT,
-                           "%s: pooling_mode_cls_token: two poolings at once are not supported",
-                           fields.path);
-    if (status == ERNIE_OK && cls)
-        out->pooling = POOLING_CLS;
+    if (prompts != NULL &&
+        (json_kind(prompts) != JSON_KIND_OBJECT || json_count(prompts) > MAX_PROMPTS))
+        status = error_set(err, ERNIE_EFORMAT, "%s: prompts: not an object of at most %d texts",
+                           fields.path, MAX_PROMPTS);
+    if (status == ERNIE_OK && prompts != NULL && json_count(prompts) > 0) {
+        out->prompt = memory_new(json_count(prompts), sizeof *out->prompt);
+        status = out->prompt != NULL
+                     ? json_each_member(prompts, add_prompt, &reader, err)
+                     : error_set(err, ERNIE_ENOMEM, "%s: out of memory", fields.path);
+    }
+    if (status == ERNIE_OK && by_default != NULL)
+        status = copy_text(&fields, "default_prompt_name", by_default, &out->by_default, err);
     fields_close(&fields);
     return status;
 }
+
+void model_prompts_reset(struct model_prompts *prompts)
+{
+    for (size_t i = 0; i < prompts->n; i++) {
+        memory_free(prompts->prompt[i].name);
+        memory_free(prompts->prompt[i].text);
+    }
+    memory_free(prompts->prompt);
+    memory_free(prompts->by_default);
+    memset(prompts, 0, sizeof *prompts);
+}
+
+/* ---- the whole --------------------------------------------------------- */
 
 int model_config_load(const char *directory, struct model_config *out, ernie_error *err)
 {
@@ -321,5 +563,5 @@ int model_config_load(const char *directory, struct model_config *out, ernie_err
     status = read_tokenizer(directory, out, err);
     if (status == ERNIE_OK)
         status = read_sentence_bert(directory, out, err);
-    return status == ERNIE_OK ? read_pooling(directory, out, err) : status;
+    return status == ERNIE_OK ? read_modules(directory, out, err) : status;
 }

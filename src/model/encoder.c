@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "kernel/blas.h"
 #include "kernel/kernel.h"
-#include "model/pooling.h"
+#include "model/module.h"
 #include "model/weights.h"
 
 /* Rows of attention scores computed at a time: with up to 512 columns they stay in
@@ -22,6 +22,7 @@ struct encoder {
     float *context;         /* [T][H] */
     float *inner;           /* [T][F] */
     float *scores;          /* [SCORE_ROWS][longest sequence] */
+    float *pooled;          /* modules_scratch */
 };
 
 int encoder_new(const struct ernie_model *model, size_t max_tokens, struct encoder **out,
@@ -42,9 +43,11 @@ int encoder_new(const struct ernie_model *model, size_t max_tokens, struct encod
         encoder->inner = memory_new_aligned(max_tokens, config->intermediate_size * sizeof(float));
         encoder->scores =
             memory_new_aligned(SCORE_ROWS, config->max_position_embeddings * sizeof(float));
+        encoder->pooled = memory_new_aligned(modules_scratch(model->modules), sizeof(float));
     }
     if (encoder == NULL || encoder->hidden == NULL || encoder->query_key_value == NULL ||
-        encoder->context == NULL || encoder->inner == NULL || encoder->scores == NULL)
+        encoder->context == NULL || encoder->inner == NULL || encoder->scores == NULL ||
+        encoder->pooled == NULL)
         status = error_set(err, ERNIE_ENOMEM, "encoder: out of memory");
     if (status != ERNIE_OK) {
         encoder_free(encoder);
@@ -63,6 +66,7 @@ void encoder_free(struct encoder *encoder)
     memory_free_aligned(encoder->context);
     memory_free_aligned(encoder->inner);
     memory_free_aligned(encoder->scores);
+    memory_free_aligned(encoder->pooled);
     memory_free(encoder);
 }
 
@@ -183,8 +187,12 @@ void encoder_embed(struct encoder *encoder, const struct token_batch *batch, flo
     const struct model_config *config = &encoder->model->config;
     const float *tokens = encoder_forward(encoder, batch);
 
-    for (size_t i = 0; i < batch->n_sequences; i++)
-        pooling_apply(config->pooling, batch->start[i + 1] - batch->start[i],
-                      config->hidden_size, tokens + batch->start[i] * config->hidden_size,
-                      out + i * config->hidden_size);
+    for (size_t i = 0; i < batch->n_sequences; i++) {
+        const size_t n = batch->start[i + 1] - batch->start[i];
+        const size_t skipped = batch->n_skipped < n ? batch->n_skipped : n - 1;
+
+        modules_apply(encoder->model->modules, encoder->kernel, n - skipped,
+                      tokens + (batch->start[i] + skipped) * config->hidden_size, encoder->pooled,
+                      out + i * config->dim);
+    }
 }

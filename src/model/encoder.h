@@ -20,6 +20,7 @@ struct token_batch {
     const int32_t *input_ids;      /* [T] */
     const int32_t *token_type_ids; /* [T], or NULL: all 0 */
     const int32_t *task_type_ids;  /* [T], or NULL: all 0 */
+    size_t n_skipped; /* tokens at the start of each sequence that pooling leaves out */
 };
 
 /* max_tokens: the largest T of a batch, at least the model's max_tokens. All
@@ -33,7 +34,8 @@ void encoder_free(struct encoder *encoder);
  * sequence at most max_position_embeddings long and none empty. */
 const float *encoder_forward(struct encoder *encoder, const struct token_batch *batch);
 
-/* Forward, then pooling as the model says, then length 1: out [n_sequences][H]. */
+/* Forward, then pooling and further modules as the model says, then length 1: out
+ * [n_sequences][dim]. A sequence of no more than n_skipped tokens keeps its last one. */
 void encoder_embed(struct encoder *encoder, const struct token_batch *batch, float *out);
 
 #endif

@@ -4,6 +4,7 @@ libmodel_la_SOURCES = \
 	src/model/encoder.c src/model/encoder.h \
 	src/model/linear.c src/model/linear.h \
 	src/model/model.c src/model/model.h \
+	src/model/module.c src/model/module.h \
 	src/model/normalize.c src/model/normalize.h \
 	src/model/pooling.c src/model/pooling.h \
 	src/model/safetensors.c src/model/safetensors.h \

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/system.h"
+#include "model/module.h"
 #include "model/safetensors.h"
 #include "model/weights.h"
 
@@ -170,10 +171,38 @@ static void hash_config(const struct model_config *config, struct hasher *hasher
                         config->hidden_size, config->n_layers, config->n_heads,
                         config->intermediate_size, config->layer_norm_eps, config->do_lower_case,
                         config->tokenize_chinese_chars, config->strip_accents,
-                        config->max_tokens, (int)config->pooling);
+                        config->max_tokens, (int)config->pooling[0]);
 
     hasher_add(hasher, text, (size_t)size);
     hasher_add(hasher, config->special_tokens, sizeof config->special_tokens);
+}
+
+/* The rest of it. What a model does not have adds nothing, so that a plain model's
+ * fingerprint is of the plain things alone. */
+static void hash_modules(const struct ernie_model *model, struct hasher *hasher)
+{
+    const struct model_config *config = &model->config;
+    const char *prompts[] = { model_query_prompt(model), model_passage_prompt(model) };
+    char text[128];
+
+    for (size_t i = 1; i < config->n_poolings; i++)
+        hasher_add(hasher, text,
+                   (size_t)snprintf(text, sizeof text, " pooling %d", (int)config->pooling[i]));
+    for (size_t i = 0; i < config->n_modules; i++) {
+        const struct module_config *module = &config->module[i];
+
+        hasher_add(hasher, text,
+                   (size_t)snprintf(text, sizeof text, " module %d %zu %zu %d", (int)module->kind,
+                                    module->n_in, module->n_out, (int)module->activation));
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (prompts[i][0] == '\0')
+            continue;
+        hasher_add(hasher, text,
+                   (size_t)snprintf(text, sizeof text, " prompt %zu %d %zu ", i,
+                                    config->include_prompt, strlen(prompts[i])));
+        hasher_add(hasher, prompts[i], strlen(prompts[i]));
+    }
 }
 
 static int load(struct ernie_model *model, ernie_error *err)
@@ -189,10 +218,15 @@ static int load(struct ernie_model *model, ernie_error *err)
         status = load_vocabulary(model, err);
     if (status == ERNIE_OK)
         status = load_weights(model, hasher, err);
+    if (status == ERNIE_OK)
+        status = modules_load(model->directory, &model->config, hasher, &model->modules, err);
+    if (status == ERNIE_OK)
+        status = model_prompts_load(model->directory, &model->prompts, err);
     if (status == ERNIE_OK) {
         vocabulary = vocab_hash(model->vocab);
         hasher_add(hasher, vocabulary.bytes, sizeof vocabulary.bytes);
         hash_config(&model->config, hasher);
+        hash_modules(model, hasher);
         model->fingerprint = hasher_result(hasher);
         hash_to_hex(&model->fingerprint, model->fingerprint_hex);
     }
@@ -225,6 +259,8 @@ void ernie_model_close(ernie_model *model)
 {
     if (model == NULL)
         return;
+    model_prompts_reset(&model->prompts);
+    modules_free(model->modules);
     weights_free(model->weights);
     tokenizer_free(model->tokenizer);
     vocab_close(model->vocab);
@@ -234,7 +270,7 @@ void ernie_model_close(ernie_model *model)
 
 size_t ernie_model_dim(const ernie_model *model)
 {
-    return model->config.hidden_size;
+    return model->config.dim;
 }
 
 size_t ernie_model_max_tokens(const ernie_model *model)
@@ -250,4 +286,76 @@ const char *ernie_model_directory(const ernie_model *model)
 const char *ernie_model_fingerprint(const ernie_model *model)
 {
     return model->fingerprint_hex;
+}
+
+/* ---- prompts ----------------------------------------------------------- */
+
+static const char *find_prompt(const struct ernie_model *model, const char *name)
+{
+    for (size_t i = 0; name != NULL && i < model->prompts.n; i++)
+        if (strcmp(model->prompts.prompt[i].name, name) == 0)
+            return model->prompts.prompt[i].text;
+    return NULL;
+}
+
+/* What passages are called: which one it is differs from model to model. */
+static const char *const passage_names[] = { "document", "passage", "corpus" };
+#define N_PASSAGE_NAMES (sizeof passage_names / sizeof passage_names[0])
+
+/* The first one that is not empty, else an empty one, else NULL. */
+static const char *find_passage_prompt(const struct ernie_model *model)
+{
+    const char *found = NULL;
+
+    for (size_t i = 0; i < N_PASSAGE_NAMES && (found == NULL || found[0] == '\0'); i++) {
+        const char *text = find_prompt(model, passage_names[i]);
+
+        found = text != NULL ? text : found;
+    }
+    return found;
+}
+
+static int is_empty(const char *text)
+{
+    return text == NULL || text[0] == '\0';
+}
+
+/* A model that does not tell questions from passages may have one prompt for both. An
+ * empty prompt is a place that was kept for one. */
+static const char *find_common_prompt(const struct ernie_model *model)
+{
+    if (!is_empty(find_prompt(model, "query")) || !is_empty(find_passage_prompt(model)))
+        return NULL;
+    return find_prompt(model, model->prompts.by_default);
+}
+
+const char *ernie_model_prompt(const ernie_model *model, const char *name)
+{
+    const char *text = find_prompt(model, name), *common;
+    int is_kind = name != NULL && strcmp(name, "query") == 0;
+
+    for (size_t i = 0; name != NULL && i < N_PASSAGE_NAMES; i++) {
+        if (strcmp(name, passage_names[i]) == 0) {
+            text = is_empty(text) ? find_passage_prompt(model) : text;
+            is_kind = 1;
+        }
+    }
+    if (!is_kind || !is_empty(text))
+        return text;
+    common = find_common_prompt(model);
+    return common != NULL ? common : text;
+}
+
+const char *model_query_prompt(const struct ernie_model *model)
+{
+    const char *text = ernie_model_prompt(model, "query");
+
+    return text != NULL ? text : "";
+}
+
+const char *model_passage_prompt(const struct ernie_model *model)
+{
+    const char *text = ernie_model_prompt(model, "passage");
+
+    return text != NULL ? text : "";
 }

@@ -9,6 +9,7 @@
 #include "model/tokenizer.h"
 #include "model/vocab.h"
 
+struct modules; /* model/module.h, likewise */
 struct weights; /* model/weights.h, for those who look inside */
 
 struct ernie_model {
@@ -17,9 +18,15 @@ struct ernie_model {
     struct vocab *vocab;
     struct tokenizer *tokenizer;
     struct weights *weights;
+    struct modules *modules;
+    struct model_prompts prompts;
     struct hash fingerprint;
     char fingerprint_hex[33];
 };
+
+/* The prompts of questions and of passages, "" when the model has none. */
+const char *model_query_prompt(const struct ernie_model *model);
+const char *model_passage_prompt(const struct ernie_model *model);
 
 /* ernie_model_open and _close of ernie.h are in model.c. */
 

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-static void scale_to_length_1(size_t n, float *x)
+void pooling_normalize(size_t n, float *x)
 {
     double square = 0;
     float scale;
@@ -17,13 +17,53 @@ static void scale_to_length_1(size_t n, float *x)
         x[i] *= scale;
 }
 
-void pooling_apply(enum pooling_kind kind, size_t n, size_t hidden_size, const float *tokens,
-                   float *out)
+static void add_all(size_t n, size_t hidden_size, const float *tokens, float *out)
 {
-    memcpy(out, tokens, hidden_size * sizeof *out); /* [CLS] is the first */
-    /* The mean's division would be undone by the scaling. */
-    for (size_t i = 1; kind == POOLING_MEAN && i < n; i++)
+    for (size_t i = 1; i < n; i++)
         for (size_t j = 0; j < hidden_size; j++)
             out[j] += tokens[i * hidden_size + j];
-    scale_to_length_1(hidden_size, out);
+}
+
+static void take_largest(size_t n, size_t hidden_size, const float *tokens, float *out)
+{
+    for (size_t i = 1; i < n; i++)
+        for (size_t j = 0; j < hidden_size; j++)
+            if (out[j] < tokens[i * hidden_size + j])
+                out[j] = tokens[i * hidden_size + j];
+}
+
+static void divide(size_t n, float *x, double by)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)(x[i] / by);
+}
+
+static void pool(enum pooling_kind kind, size_t n, size_t hidden_size, const float *tokens,
+                 float *out)
+{
+    const float *first = kind == POOLING_LAST_TOKEN ? tokens + (n - 1) * hidden_size : tokens;
+
+    memcpy(out, first, hidden_size * sizeof *out); /* [CLS] is the first */
+    switch (kind) {
+    case POOLING_MEAN:
+        add_all(n, hidden_size, tokens, out);
+        divide(hidden_size, out, (double)n);
+        break;
+    case POOLING_MEAN_SQRT_LEN:
+        add_all(n, hidden_size, tokens, out);
+        divide(hidden_size, out, sqrt((double)n));
+        break;
+    case POOLING_MAX:
+        take_largest(n, hidden_size, tokens, out);
+        break;
+    default:
+        break;
+    }
+}
+
+void pooling_apply(size_t n_ways, const enum pooling_kind *ways, size_t n, size_t hidden_size,
+                   const float *tokens, float *out)
+{
+    for (size_t i = 0; i < n_ways; i++)
+        pool(ways[i], n, hidden_size, tokens, out + i * hidden_size);
 }

@@ -6,9 +6,12 @@
 
 #include "model/config.h"
 
-/* Pools tokens [n][hidden_size], n > 0, into out [hidden_size] and scales it to
- * length 1; a vector of zeros stays so. Reimers & Gurevych 2019, section 3. */
-void pooling_apply(enum pooling_kind kind, size_t n, size_t hidden_size, const float *tokens,
-                   float *out);
+/* Pools tokens [n][hidden_size], n > 0, in each of the ways and puts the results end
+ * to end in out [n_ways][hidden_size]. Reimers & Gurevych 2019, section 3. */
+void pooling_apply(size_t n_ways, const enum pooling_kind *ways, size_t n, size_t hidden_size,
+                   const float *tokens, float *out);
+
+/* Scales x [n] to length 1; a vector of zeros stays so. */
+void pooling_normalize(size_t n, float *x);
 
 #endif

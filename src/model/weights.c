@@ -365,6 +365,39 @@ int weights_load(const struct safetensors *file, const struct model_config *conf
     return ERNIE_OK;
 }
 
+int weights_load_dense(const struct safetensors *file, const char *name, size_t n_in,
+                       size_t n_out, int has_bias, struct hasher *hasher, float **weight,
+                       float **bias, ernie_error *err)
+{
+    struct loader *loader = memory_new(1, sizeof *loader);
+    char full[96];
+    int status = ERNIE_OK;
+
+    *bias = NULL;
+    *weight = memory_new_aligned(n_out, n_in * sizeof **weight);
+    if (loader == NULL || *weight == NULL) {
+        status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(file));
+    } else {
+        loader->file = file;
+        loader->prefix = "";
+        loader->hasher = hasher;
+        snprintf(full, sizeof full, "%s.weight", name);
+        status = load_matrix(loader, full, n_out, n_in, *weight, err);
+    }
+    snprintf(full, sizeof full, "%s.bias", name);
+    if (status == ERNIE_OK && has_bias) {
+        status = load_vector(loader, full, NULL, n_out, bias, err);
+    } else if (status == ERNIE_OK) {
+        *bias = memory_new_aligned(n_out, sizeof **bias);
+        if (*bias == NULL)
+            status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(file));
+        for (size_t i = 0; status == ERNIE_OK && i < n_out; i++)
+            (*bias)[i] = 0;
+    }
+    memory_free(loader);
+    return status;
+}
+
 /* ---- releasing --------------------------------------------------------- */
 
 static void free_norm(struct layer_norm *norm)

@@ -49,6 +49,12 @@ int weights_load(const struct safetensors *file, const struct model_config *conf
                  struct hasher *hasher, struct weights **out, ernie_error *err);
 void weights_free(struct weights *weights);
 
+/* The same for one layer by its name: weight [n_out][n_in] and bias [n_out], zeros when
+ * it has none. Both are released with memory_free_aligned, also after a failure. */
+int weights_load_dense(const struct safetensors *file, const char *name, size_t n_in,
+                       size_t n_out, int has_bias, struct hasher *hasher, float **weight,
+                       float **bias, ernie_error *err);
+
 /* Adds row id of the embedding to out [H]. */
 void embedding_add(const struct embedding *embedding, size_t hidden_size, size_t id, float *out);
 
