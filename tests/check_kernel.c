@@ -7,22 +7,12 @@
 
 #include "kernel/blas.h"
 #include "kernel/kernel.h"
+#include "kernel/pack.h"
 
 #define MAX_N 100
 
-static const struct kernel *kernels[3];
-static int n_kernels;
-
-static void find_kernels(void)
-{
-    kernels[n_kernels++] = &kernel_scalar;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        kernels[n_kernels++] = &kernel_avx2;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
-        kernels[n_kernels++] = &kernel_avx512;
-#endif
-}
+static const struct kernel *kernels[KERNEL_MAX];
+static size_t n_kernels;
 
 static void fill(size_t n, float *x, unsigned seed, float scale)
 {
@@ -128,29 +118,145 @@ END_TEST
 
 START_TEST(test_layer_norm)
 {
-    float x[MAX_N], bias[MAX_N], residual[MAX_N], gamma[MAX_N], beta[MAX_N];
+    float x[MAX_N], residual[MAX_N], gamma[MAX_N], beta[MAX_N];
     double v[MAX_N];
 
     for (size_t n = 1; n <= MAX_N; n++) {
-        for (int form = 0; form < 4; form++) { /* with and without bias and residual */
+        for (int with_residual = 0; with_residual < 2; with_residual++) {
             double mean = 0, variance = 0;
 
-            fill(n, x, 8, 3), fill(n, bias, 9, 1), fill(n, residual, 10, 2);
+            fill(n, x, 8, 3), fill(n, residual, 10, 2);
             fill(n, gamma, 11, 1), fill(n, beta, 12, 1);
             for (size_t i = 0; i < n; i++) {
-                v[i] = (double)x[i] + (form & 1 ? bias[i] : 0) + (form & 2 ? residual[i] : 0);
+                v[i] = (double)x[i] + (with_residual ? residual[i] : 0);
                 mean += v[i] / (double)n;
             }
             for (size_t i = 0; i < n; i++)
                 variance += (v[i] - mean) * (v[i] - mean) / (double)n;
-            kernels[_i]->layer_norm(n, x, form & 1 ? bias : NULL, form & 2 ? residual : NULL,
-                                    gamma, beta, 1e-5f);
+            kernels[_i]->layer_norm(n, x, with_residual ? residual : NULL, gamma, beta, 1e-5f);
             for (size_t i = 0; i < n; i++)
                 ck_assert_double_eq_tol(
                     (double)x[i], (v[i] - mean) / sqrt(variance + 1e-5) * gamma[i] + beta[i],
                     2e-5);
         }
     }
+}
+END_TEST
+
+/* Within half a step, 0 exactly, and nothing written past the end. */
+START_TEST(test_quantize)
+{
+    float x[MAX_N], scale;
+    uint8_t q[MAX_N + 1];
+    int32_t zero;
+
+    for (size_t n = 0; n <= MAX_N; n++) {
+        for (int form = 0; form < 4; form++) { /* both signs, positive, negative, all 0 */
+            fill(n, x, 20 + (unsigned)n, 3);
+            for (size_t i = 0; i < n && form > 0; i++)
+                x[i] = form == 1 ? fabsf(x[i]) : form == 2 ? -fabsf(x[i]) : 0;
+            if (n > 4)
+                x[4] = 0;
+            q[n] = 42;
+            kernels[_i]->quantize(n, x, q, &scale, &zero);
+            ck_assert_int_eq(q[n], 42);
+            ck_assert(zero >= 0 && zero <= 255);
+            for (size_t i = 0; i < n; i++)
+                ck_assert_double_le(fabs((double)scale * (q[i] - zero) - (double)x[i]),
+                                    0.5001 * (double)scale);
+            ck_assert(n <= 4 || q[4] == zero);
+            ck_assert(form < 3 || scale == 0);
+        }
+    }
+}
+END_TEST
+
+/* What all int8 products are made of, in the plainest way: every number of every
+ * output, as int32, against what the kernel made of it. */
+static void check_product(const struct kernel *kernel, size_t n_rows, size_t n_in, size_t n_out,
+                          int extreme)
+{
+    const size_t padded_in = pack_padded(n_in, I8_INPUTS), ldy = n_out + 3;
+    const size_t padded_out = pack_padded(n_out, I8_OUTPUTS);
+    int8_t *w = malloc(n_out * n_in);
+    struct matrix_i8 matrix = {
+        .n_in = padded_in,
+        .n_out = n_out,
+        .packed = aligned_alloc(64, padded_out * padded_in),
+        .sum = malloc(padded_out * sizeof(int32_t)),
+        .scale = malloc(n_out * sizeof(float)),
+        .bias = malloc(n_out * sizeof(float)),
+    };
+    struct rows_i8 rows = {
+        .q = aligned_alloc(64, pack_padded(n_rows, I8_ROWS) * padded_in),
+        .scale = malloc(n_rows * sizeof(float)),
+        .zero = malloc(n_rows * sizeof(int32_t)),
+    };
+    float *y[2] = { malloc(n_rows * ldy * sizeof(float)), malloc(n_rows * ldy * sizeof(float)) };
+
+    memset(rows.q, 0, pack_padded(n_rows, I8_ROWS) * padded_in);
+    srand((unsigned)(n_rows * 7 + n_in * 5 + n_out));
+    for (size_t i = 0; i < n_out * n_in; i++)
+        w[i] = (int8_t)(extreme ? (i % 3 ? -128 : 127) : rand() % 255 - 127);
+    for (size_t r = 0; r < n_rows; r++) {
+        for (size_t i = 0; i < n_in; i++)
+            rows.q[r * padded_in + i] = (uint8_t)(extreme ? 255 : rand());
+        rows.scale[r] = (float)(rand() % 100 + 1) / 4096;
+        rows.zero[r] = rand() % 256;
+    }
+    fill(n_out, matrix.scale, 30, 0.01f), fill(n_out, matrix.bias, 31, 1);
+    pack_i8(n_out, n_in, w, matrix.packed, matrix.sum);
+    for (int gelu_after = 0; gelu_after < 2; gelu_after++) {
+        for (size_t i = 0; i < n_rows * ldy; i++)
+            y[gelu_after][i] = 42;
+        kernel->multiply_i8(&matrix, n_rows, &rows,
+                            gelu_after ? ACTIVATION_GELU : ACTIVATION_NONE, y[gelu_after], ldy);
+    }
+    for (size_t r = 0; r < n_rows; r++) {
+        for (size_t o = 0; o < n_out; o++) {
+            int32_t sum = 0;
+            double expected;
+
+            for (size_t i = 0; i < n_in; i++)
+                sum += (rows.q[r * padded_in + i] - rows.zero[r]) * w[o * n_in + i];
+            expected = (double)sum * (double)rows.scale[r] * (double)matrix.scale[o] +
+                       (double)matrix.bias[o];
+            ck_assert_double_eq_tol((double)y[0][r * ldy + o], expected,
+                                    3e-7 * (fabs(expected) + 1));
+            ck_assert_double_eq_tol((double)y[1][r * ldy + o], gelu(expected),
+                                    1e-6 * (fabs(expected) + 1));
+        }
+        for (size_t o = n_out; o < ldy; o++)
+            ck_assert(y[0][r * ldy + o] == 42);
+    }
+    free(w);
+    free(matrix.packed);
+    free(matrix.sum);
+    free(matrix.scale);
+    free(matrix.bias);
+    free(rows.q);
+    free(rows.scale);
+    free(rows.zero);
+    free(y[0]);
+    free(y[1]);
+}
+
+START_TEST(test_multiply_i8_on_every_tail)
+{
+    for (size_t n = 1; n <= 70; n++) {
+        check_product(kernels[_i], n, 64, 32, 0);
+        check_product(kernels[_i], 5, n, 33, 0);
+        check_product(kernels[_i], 3, 70, n, 0);
+    }
+    for (size_t n_rows = 1; n_rows <= 40; n_rows++)
+        check_product(kernels[_i], n_rows, 130, 50, 0);
+}
+END_TEST
+
+/* Sums that a 16-bit number would not hold, as VPMADDUBSW's does not. */
+START_TEST(test_multiply_i8_does_not_saturate)
+{
+    check_product(kernels[_i], 13, 3072, 40, 1);
 }
 END_TEST
 
@@ -187,7 +293,7 @@ START_TEST(test_pick_gives_one_that_runs_here)
 {
     int known = 0;
 
-    for (int i = 0; i < n_kernels; i++)
+    for (size_t i = 0; i < n_kernels; i++)
         known |= kernel_pick() == kernels[i];
     ck_assert(known);
 }
@@ -196,15 +302,17 @@ END_TEST
 int main(void)
 {
     const TTest *tests[] = { test_dot, test_add, test_add_gelu_is_the_exact_one,
-                             test_add_gelu_tails, test_softmax, test_layer_norm };
+                             test_add_gelu_tails, test_softmax, test_layer_norm,
+                             test_quantize, test_multiply_i8_on_every_tail,
+                             test_multiply_i8_does_not_saturate };
     Suite *s = suite_create("kernel");
     TCase *loops = tcase_create("loops"), *others = tcase_create("blas");
     SRunner *runner;
     int n_failed;
 
-    find_kernels();
+    n_kernels = kernel_list(kernels);
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-        tcase_add_loop_test(loops, tests[i], 0, n_kernels);
+        tcase_add_loop_test(loops, tests[i], 0, (int)n_kernels);
     suite_add_tcase(s, loops);
     tcase_add_test(others, test_blas_multiplies_parts_of_larger_matrices);
     tcase_add_test(others, test_pick_gives_one_that_runs_here);

@@ -1,12 +1,62 @@
 #include "kernel/kernel.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* CPUID leaf 7, which GCC 12's __builtin_cpu_supports does not know all of. */
+#define AVXVNNI_BIT  (1u << 4)  /* subleaf 1, EAX */
+#define AMX_TILE_BIT (1u << 24) /* subleaf 0, EDX */
+#define AMX_INT8_BIT (1u << 25)
+
+static int has_avxvnni(void)
+{
+    unsigned a, b, c, d;
+
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & AVXVNNI_BIT) != 0;
+}
+
+/* Linux gives a process the 8 KiB of tile registers when it asks for them (5.16 and
+ * later): Documentation/arch/x86/xstate.rst. */
+static int has_amx(void)
+{
+    const unsigned needed = AMX_TILE_BIT | AMX_INT8_BIT;
+    const long request_permission = 0x1023, tile_data = 18; /* ARCH_REQ_XCOMP_PERM */
+    unsigned a, b, c, d;
+
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & needed) == needed &&
+           syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+}
+#endif
+
+size_t kernel_list(const struct kernel *out[KERNEL_MAX])
+{
+    size_t n = 0;
+
+    out[n++] = &kernel_scalar;
+#if defined(__x86_64__)
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+        return n;
+    out[n++] = &kernel_avx2;
+    if (has_avxvnni())
+        out[n++] = &kernel_avxvnni;
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+        !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
+        return n;
+    out[n++] = &kernel_avx512;
+    if (!__builtin_cpu_supports("avx512vnni"))
+        return n;
+    out[n++] = &kernel_avx512vnni;
+    if (has_amx())
+        out[n++] = &kernel_amx;
+#endif
+    return n;
+}
+
 const struct kernel *kernel_pick(void)
 {
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
-        return &kernel_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return &kernel_avx2;
-#endif
-    return &kernel_scalar;
+    const struct kernel *list[KERNEL_MAX];
+
+    return list[kernel_list(list) - 1];
 }

@@ -5,6 +5,36 @@
 #define ERNIE_KERNEL_KERNEL_H
 
 #include <stddef.h>
+#include <stdint.h>
+
+enum activation { ACTIVATION_NONE, ACTIVATION_GELU };
+
+/* What int8 matrices and rows are padded to, with zeros. */
+#define I8_INPUTS  64 /* a multiple of which n_in is */
+#define I8_OUTPUTS 32 /* a multiple of which n_out is, in packed and sum */
+#define I8_ROWS    32 /* a multiple of which quantised rows have memory for */
+
+/* A linear layer with int8 weights, packed by pack_i8 (pack.h): panels of 16 outputs,
+ * each [n_in / 4][16][4], so that 64 bytes hold four inputs of sixteen outputs. The
+ * weight of output o and input i is packed * scale[o]. */
+struct matrix_i8 {
+    size_t n_in;  /* padded */
+    size_t n_out; /* as the layer has it */
+    int8_t *packed;
+    int32_t *sum; /* [n_out, padded] of each output's weights */
+    float *scale; /* [n_out] */
+    float *bias;  /* [n_out] */
+};
+
+/* Rows as 8-bit numbers, each with its own scale and zero point: x = scale * (q - zero).
+ * Dettmers et al. 2022 (LLM.int8) call it row-wise quantisation. */
+struct rows_i8 {
+    uint8_t *q;    /* [rows, padded][n_in of the matrix]; what pads a row is 0 */
+    float *scale;  /* [rows] */
+    int32_t *zero; /* [rows] */
+};
+
+#define KERNEL_MAX 6
 
 struct kernel { /* one table an instruction set */
     const char *name;
@@ -22,17 +52,31 @@ struct kernel { /* one table an instruction set */
     /* x [n] = softmax(x). n > 0. */
     void (*softmax)(size_t n, float *x);
 
-    /* x [n] = gamma * (v - mean v) / sqrt(var v + eps) + beta, where v = x + bias +
-     * residual; bias and residual may be NULL. Ba, Kiros & Hinton 2016. */
-    void (*layer_norm)(size_t n, float *x, const float *bias, const float *residual,
-                       const float *gamma, const float *beta, float eps);
+    /* x [n] = gamma * (v - mean v) / sqrt(var v + eps) + beta, where v = x + residual;
+     * residual may be NULL. Ba, Kiros & Hinton 2016. */
+    void (*layer_norm)(size_t n, float *x, const float *residual, const float *gamma,
+                       const float *beta, float eps);
+
+    /* x [n] as q [n] in 0..255 with the scale and zero point that its least and
+     * greatest number and 0 ask for; 0 stays exact. */
+    void (*quantize)(size_t n, const float *x, uint8_t *q, float *scale, int32_t *zero);
+
+    /* y [n_rows][ldy] = activation(x W^T + bias), the products summed in int32. */
+    void (*multiply_i8)(const struct matrix_i8 *w, size_t n_rows, const struct rows_i8 *x,
+                        enum activation activation, float *y, size_t ldy);
 };
 
 extern const struct kernel kernel_scalar;
 #if defined(__x86_64__)
-extern const struct kernel kernel_avx2;   /* AVX2 and FMA */
-extern const struct kernel kernel_avx512; /* AVX-512 F and DQ */
+extern const struct kernel kernel_avx2;       /* AVX2 and FMA */
+extern const struct kernel kernel_avxvnni;    /* and AVX-VNNI */
+extern const struct kernel kernel_avx512;     /* AVX-512 F, BW, DQ and VL */
+extern const struct kernel kernel_avx512vnni; /* and AVX-512 VNNI */
+extern const struct kernel kernel_amx;        /* and AMX int8 */
 #endif
+
+/* The tables this CPU can run, kernel_scalar first and the best one last. */
+size_t kernel_list(const struct kernel *out[KERNEL_MAX]);
 
 /* The best table this CPU can run. */
 const struct kernel *kernel_pick(void);

@@ -1,6 +1,7 @@
 /* The loops of kernel.h, written so that a compiler makes vector code of them, and
  * compiled once for each instruction set: the file that includes this names its
- * table with KERNEL_TABLE and KERNEL_NAME. Sums run in LANES parts side by side,
+ * table with KERNEL_TABLE and KERNEL_NAME, and gives the product of one tile (see
+ * multiply_i8) with TILE_ROWS. Sums run in LANES parts side by side,
  * because a compiler must not reorder floating-point additions by itself. */
 /* The -O2 that builds are made with by default vectorises next to nothing. */
 #pragma GCC optimize("O3")
@@ -10,6 +11,16 @@
 #include <string.h>
 
 #include "kernel/kernel.h"
+
+#ifndef TILES_NEED_SETUP
+static inline void tiles_begin(void)
+{
+}
+
+static inline void tiles_end(void)
+{
+}
+#endif
 
 #define LANES 16
 
@@ -120,14 +131,12 @@ static void softmax(size_t n, float *x)
         x[i] *= sum;
 }
 
-static void layer_norm(size_t n, float *x, const float *bias, const float *residual,
-                       const float *gamma, const float *beta, float eps)
+static void layer_norm(size_t n, float *x, const float *residual, const float *gamma,
+                       const float *beta, float eps)
 {
     float lane[LANES] = { 0 }, sum, mean, scale;
     size_t i;
 
-    if (bias != NULL)
-        add(n, x, bias);
     if (residual != NULL)
         add(n, x, residual);
     for (i = 0; i + LANES <= n; i += LANES)
@@ -150,4 +159,87 @@ static void layer_norm(size_t n, float *x, const float *bias, const float *resid
         x[i] = (x[i] - mean) * scale * gamma[i] + beta[i];
 }
 
-const struct kernel KERNEL_TABLE = { KERNEL_NAME, dot, add, add_gelu, softmax, layer_norm };
+/* ---- int8 -------------------------------------------------------------- */
+
+static void quantize(size_t n, const float *restrict x, uint8_t *restrict q, float *scale,
+                     int32_t *zero)
+{
+    float low[LANES] = { 0 }, high[LANES] = { 0 }, least = 0, greatest = 0, factor, shift;
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t j = 0; j < LANES; j++) {
+            low[j] = x[i + j] < low[j] ? x[i + j] : low[j];
+            high[j] = x[i + j] > high[j] ? x[i + j] : high[j];
+        }
+    }
+    for (; i < n; i++) {
+        least = x[i] < least ? x[i] : least;
+        greatest = x[i] > greatest ? x[i] : greatest;
+    }
+    for (size_t j = 0; j < LANES; j++) {
+        least = low[j] < least ? low[j] : least;
+        greatest = high[j] > greatest ? high[j] : greatest;
+    }
+    *scale = (greatest - least) / 255;
+    factor = *scale > 0 ? 1 / *scale : 0;
+    *zero = (int32_t)(-least * factor + 0.5f);
+    shift = (float)*zero + 0.5f; /* what is cut off below then rounds */
+    for (i = 0; i < n; i++) {
+        float v = x[i] * factor + shift;
+
+        v = v > 0 ? v : 0;
+        q[i] = (uint8_t)(int32_t)(v < 255 ? v : 255);
+    }
+}
+
+/* One tile of products as numbers: y [rows][columns] with ldy. */
+static inline void finish_tile(const struct matrix_i8 *w, size_t column, size_t n_columns,
+                               const struct rows_i8 *x, size_t row, size_t rows,
+                               enum activation activation, int32_t (*product)[I8_OUTPUTS],
+                               float *y, size_t ldy)
+{
+    const int32_t *sum = w->sum + column;
+    const float *scale = w->scale + column, *bias = w->bias + column;
+
+    for (size_t i = 0; i < rows; i++) {
+        const int32_t zero = x->zero[row + i];
+        const float x_scale = x->scale[row + i];
+        float *out = y + (row + i) * ldy + column;
+
+        for (size_t j = 0; j < n_columns; j++)
+            out[j] = (float)(product[i][j] - zero * sum[j]) * (x_scale * scale[j]) + bias[j];
+        if (activation == ACTIVATION_GELU)
+            for (size_t j = 0; j < n_columns; j++)
+                out[j] = gelu(out[j]);
+    }
+}
+
+/* Tile by tile: I8_OUTPUTS outputs, whose weights stay in the first-level cache, of
+ * all rows, TILE_ROWS at a time. */
+static void multiply_i8(const struct matrix_i8 *w, size_t n_rows, const struct rows_i8 *x,
+                        enum activation activation, float *y, size_t ldy)
+{
+    int32_t product[TILE_ROWS][I8_OUTPUTS] __attribute__((aligned(64)));
+
+    tiles_begin();
+    for (size_t j = 0; j < w->n_out; j += I8_OUTPUTS) {
+        const int8_t *panels = w->packed + j * w->n_in;
+        const size_t n_columns = w->n_out - j < I8_OUTPUTS ? w->n_out - j : I8_OUTPUTS;
+
+        for (size_t i = 0; i < n_rows; i += TILE_ROWS) {
+            const size_t rows = n_rows - i < TILE_ROWS ? n_rows - i : TILE_ROWS;
+
+            multiply_tile(w->n_in, rows, x->q + i * w->n_in, panels, product);
+            if (n_columns == I8_OUTPUTS) /* a count the compiler knows */
+                finish_tile(w, j, I8_OUTPUTS, x, i, rows, activation, product, y, ldy);
+            else
+                finish_tile(w, j, n_columns, x, i, rows, activation, product, y, ldy);
+        }
+    }
+    tiles_end();
+}
+
+const struct kernel KERNEL_TABLE = {
+    KERNEL_NAME, dot, add, add_gelu, softmax, layer_norm, quantize, multiply_i8,
+};

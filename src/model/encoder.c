@@ -13,6 +13,10 @@
  * the second-level cache. */
 #define SCORE_ROWS 64
 
+/* Tokens that go through the feed-forward layers together: their inner vectors stay
+ * in the second-level cache. */
+#define FEED_FORWARD_ROWS 128
+
 /* T tokens of a batch at most, H hidden, F intermediate size, A heads, D = H / A. */
 struct encoder {
     const struct ernie_model *model;
@@ -20,10 +24,23 @@ struct encoder {
     float *hidden;          /* [T][H] */
     float *query_key_value; /* [T][3H] */
     float *context;         /* [T][H] */
-    float *inner;           /* [T][F] */
+    float *inner;           /* [FEED_FORWARD_ROWS][F] */
     float *scores;          /* [SCORE_ROWS][longest sequence] */
     float *pooled;          /* modules_scratch */
+    struct rows_i8 rows_i8; /* the input of a linear layer */
 };
+
+/* Room for the input of any layer as int8: H numbers a token, or F in the feed-forward. */
+static int init_rows(struct encoder *encoder, size_t max_tokens)
+{
+    const struct model_config *config = &encoder->model->config;
+    const size_t n_outer = linear_scratch_bytes(max_tokens, config->hidden_size);
+    const size_t n_inner = linear_scratch_bytes(FEED_FORWARD_ROWS, config->intermediate_size);
+
+    return linear_scratch_init(&encoder->rows_i8,
+                               max_tokens > FEED_FORWARD_ROWS ? max_tokens : FEED_FORWARD_ROWS,
+                               n_outer > n_inner ? n_outer : n_inner);
+}
 
 int encoder_new(const struct ernie_model *model, size_t max_tokens, struct encoder **out,
                 ernie_error *err)
@@ -40,14 +57,15 @@ int encoder_new(const struct ernie_model *model, size_t max_tokens, struct encod
         encoder->query_key_value =
             memory_new_aligned(max_tokens, 3 * config->hidden_size * sizeof(float));
         encoder->context = memory_new_aligned(max_tokens, config->hidden_size * sizeof(float));
-        encoder->inner = memory_new_aligned(max_tokens, config->intermediate_size * sizeof(float));
+        encoder->inner =
+            memory_new_aligned(FEED_FORWARD_ROWS, config->intermediate_size * sizeof(float));
         encoder->scores =
             memory_new_aligned(SCORE_ROWS, config->max_position_embeddings * sizeof(float));
         encoder->pooled = memory_new_aligned(modules_scratch(model->modules), sizeof(float));
     }
-    if (encoder == NULL || encoder->hidden == NULL || encoder->query_key_value == NULL ||
-        encoder->context == NULL || encoder->inner == NULL || encoder->scores == NULL ||
-        encoder->pooled == NULL)
+    if (encoder == NULL || !init_rows(encoder, max_tokens) || encoder->hidden == NULL ||
+        encoder->query_key_value == NULL || encoder->context == NULL || encoder->inner == NULL ||
+        encoder->scores == NULL || encoder->pooled == NULL)
         status = error_set(err, ERNIE_ENOMEM, "encoder: out of memory");
     if (status != ERNIE_OK) {
         encoder_free(encoder);
@@ -67,18 +85,19 @@ void encoder_free(struct encoder *encoder)
     memory_free_aligned(encoder->inner);
     memory_free_aligned(encoder->scores);
     memory_free_aligned(encoder->pooled);
+    linear_scratch_reset(&encoder->rows_i8);
     memory_free(encoder);
 }
 
-/* x = layer_norm(x + bias + residual), row by row. */
+/* x = layer_norm(x + residual), row by row. */
 static void normalize(const struct encoder *encoder, const struct layer_norm *norm, size_t n,
-                      float *x, const float *bias, const float *residual)
+                      float *x, const float *residual)
 {
     const size_t hidden_size = encoder->model->config.hidden_size;
     const float eps = (float)encoder->model->config.layer_norm_eps;
 
     for (size_t i = 0; i < n; i++)
-        encoder->kernel->layer_norm(hidden_size, x + i * hidden_size, bias,
+        encoder->kernel->layer_norm(hidden_size, x + i * hidden_size,
                                     residual != NULL ? residual + i * hidden_size : NULL,
                                     norm->gamma, norm->beta, eps);
 }
@@ -105,7 +124,7 @@ static void embed_tokens(struct encoder *encoder, const struct token_batch *batc
         }
     }
     normalize(encoder, &weights->embedding_norm, batch->start[batch->n_sequences],
-              encoder->hidden, NULL, NULL);
+              encoder->hidden, NULL);
 }
 
 /* One head of one sequence: context = softmax(Q K^T / sqrt D) V, for n tokens whose
@@ -145,31 +164,36 @@ static void attend_all(struct encoder *encoder, const struct token_batch *batch)
     }
 }
 
+static void apply_linear(struct encoder *encoder, const struct linear *linear, size_t n,
+                         const float *x, enum activation activation, float *y)
+{
+    linear_apply(linear, encoder->kernel, n, x, activation, &encoder->rows_i8, y);
+}
+
 /* Self-attention and feed-forward, each with its residual and normalised after it. */
 static void apply_layer(struct encoder *encoder, const struct layer *layer,
                         const struct token_batch *batch)
 {
-    const struct kernel *kernel = encoder->kernel;
     const size_t n = batch->start[batch->n_sequences];
+    const size_t hidden_size = encoder->model->config.hidden_size;
     float *hidden = encoder->hidden, *attended = encoder->query_key_value;
 
-    linear_multiply(&layer->query_key_value, n, hidden, encoder->query_key_value);
-    for (size_t i = 0; i < n; i++)
-        kernel->add(layer->query_key_value.n_out,
-                    encoder->query_key_value + i * layer->query_key_value.n_out,
-                    layer->query_key_value.bias);
+    apply_linear(encoder, &layer->query_key_value, n, hidden, ACTIVATION_NONE,
+                 encoder->query_key_value);
     attend_all(encoder, batch);
     /* Queries, keys and values are not needed any more: their memory takes the output. */
-    linear_multiply(&layer->attention_output, n, encoder->context, attended);
-    normalize(encoder, &layer->attention_norm, n, attended, layer->attention_output.bias, hidden);
+    apply_linear(encoder, &layer->attention_output, n, encoder->context, ACTIVATION_NONE,
+                 attended);
+    normalize(encoder, &layer->attention_norm, n, attended, hidden);
 
-    linear_multiply(&layer->intermediate, n, attended, encoder->inner);
-    for (size_t i = 0; i < n; i++)
-        kernel->add_gelu(layer->intermediate.n_out,
-                         encoder->inner + i * layer->intermediate.n_out,
-                         layer->intermediate.bias);
-    linear_multiply(&layer->output, n, encoder->inner, hidden);
-    normalize(encoder, &layer->output_norm, n, hidden, layer->output.bias, attended);
+    for (size_t i = 0; i < n; i += FEED_FORWARD_ROWS) {
+        const size_t rows = n - i < FEED_FORWARD_ROWS ? n - i : FEED_FORWARD_ROWS;
+        float *x = attended + i * hidden_size, *y = hidden + i * hidden_size;
+
+        apply_linear(encoder, &layer->intermediate, rows, x, ACTIVATION_GELU, encoder->inner);
+        apply_linear(encoder, &layer->output, rows, encoder->inner, ACTIVATION_NONE, y);
+        normalize(encoder, &layer->output_norm, rows, y, x);
+    }
 }
 
 const float *encoder_forward(struct encoder *encoder, const struct token_batch *batch)

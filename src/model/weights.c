@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "kernel/pack.h"
 
 /* Bytes converted at once: a part of the file that stays in the cache. */
 #define BLOCK 65536
@@ -181,32 +182,118 @@ static int load_matrix(struct loader *loader, const char *name, size_t rows, siz
     return status;
 }
 
+/* Whether the layer of this name has int8 weights. */
+static int is_int8(const struct loader *loader, const char *layer)
+{
+    char name[160];
+    const struct tensor *tensor;
+
+    snprintf(name, sizeof name, "%s%s.weight", loader->prefix, layer);
+    tensor = safetensors_find(loader->file, name);
+    return tensor != NULL && tensor->type == TENSOR_I8;
+}
+
+/* An int8 matrix and its factors, as they are: w [rows][columns], scale [rows]. */
+static int read_int8(struct loader *loader, const char *name, size_t rows, size_t columns,
+                     int8_t *w, float *scale, ernie_error *err)
+{
+    const struct tensor *tensor;
+    float *loaded = NULL;
+    int status = find(loader, name, rows, columns, &tensor, err);
+
+    if (status == ERNIE_OK)
+        status = safetensors_read(loader->file, tensor, 0, tensor->size_bytes, w, err);
+    if (status != ERNIE_OK)
+        return status;
+    hasher_add(loader->hasher, w, tensor->size_bytes);
+    status = load_scale(loader, name, rows, &loaded, err);
+    if (status == ERNIE_OK)
+        memcpy(scale, loaded, rows * sizeof *scale);
+    memory_free_aligned(loaded);
+    return status;
+}
+
+/* The weights of n layers, all int8, packed as the kernels take them. */
+static int load_int8_weights(struct loader *loader, size_t n, const char *const *names,
+                             size_t n_in, size_t n_out, struct linear *out, ernie_error *err)
+{
+    const size_t padded_in = pack_padded(n_in, I8_INPUTS);
+    const size_t padded_out = pack_padded(n * n_out, I8_OUTPUTS);
+    int8_t *w = memory_new_aligned(n * n_out, n_in);
+    char name[160];
+    int status = ERNIE_OK;
+
+    out->i8.n_in = padded_in;
+    out->i8.n_out = n * n_out;
+    out->i8.bias = out->bias;
+    out->i8.packed = memory_new_aligned(padded_out, padded_in);
+    out->i8.sum = memory_new_aligned(padded_out, sizeof *out->i8.sum);
+    out->i8.scale = memory_new_aligned(n * n_out, sizeof *out->i8.scale);
+    if (w == NULL || out->i8.packed == NULL || out->i8.sum == NULL || out->i8.scale == NULL)
+        status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(loader->file));
+    for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
+        snprintf(name, sizeof name, "%s.weight", names[i]);
+        status = read_int8(loader, name, n_out, n_in, w + i * n_out * n_in,
+                           out->i8.scale + i * n_out, err);
+    }
+    if (status == ERNIE_OK)
+        pack_i8(n * n_out, n_in, w, out->i8.packed, out->i8.sum);
+    memory_free_aligned(w);
+    return status;
+}
+
+static int load_float_weights(struct loader *loader, size_t n, const char *const *names,
+                              size_t n_in, size_t n_out, struct linear *out, ernie_error *err)
+{
+    char name[160];
+    int status = ERNIE_OK;
+
+    out->weight = memory_new_aligned(n * n_out, n_in * sizeof *out->weight);
+    if (out->weight == NULL)
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(loader->file));
+    for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
+        snprintf(name, sizeof name, "%s.weight", names[i]);
+        status = load_matrix(loader, name, n_out, n_in, out->weight + i * n_out * n_in, err);
+    }
+    return status;
+}
+
+static int load_biases(struct loader *loader, size_t n, const char *const *names, size_t n_out,
+                       struct linear *out, ernie_error *err)
+{
+    char name[160];
+    int status = ERNIE_OK;
+
+    out->bias = memory_new_aligned(n * n_out, sizeof *out->bias);
+    if (out->bias == NULL)
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(loader->file));
+    for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
+        float *bias = NULL;
+
+        snprintf(name, sizeof name, "%s.bias", names[i]);
+        status = load_vector(loader, name, NULL, n_out, &bias, err);
+        if (status == ERNIE_OK)
+            memcpy(out->bias + i * n_out, bias, n_out * sizeof *bias);
+        memory_free_aligned(bias);
+    }
+    return status;
+}
+
 /* n linear layers of the same shape, under names [n], as one that gives their
  * outputs after each other. */
 static int load_linear(struct loader *loader, size_t n, const char *const *names, size_t n_in,
                        size_t n_out, struct linear *out, ernie_error *err)
 {
-    char name[160];
-    int status = ERNIE_OK;
+    int status = load_biases(loader, n, names, n_out, out, err), all_int8 = 1;
 
     out->n_in = n_in;
     out->n_out = n * n_out;
-    out->weight = memory_new_aligned(n * n_out, n_in * sizeof *out->weight);
-    out->bias = memory_new_aligned(n * n_out, sizeof *out->bias);
-    if (out->weight == NULL || out->bias == NULL)
-        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(loader->file));
-    for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
-        float *bias = NULL;
-
-        snprintf(name, sizeof name, "%s.weight", names[i]);
-        status = load_matrix(loader, name, n_out, n_in, out->weight + i * n_out * n_in, err);
-        snprintf(name, sizeof name, "%s.bias", names[i]);
-        if (status == ERNIE_OK)
-            status = load_vector(loader, name, NULL, n_out, &bias, err);
-        if (status == ERNIE_OK)
-            memcpy(out->bias + i * n_out, bias, n_out * sizeof *bias);
-        memory_free_aligned(bias);
-    }
+    for (size_t i = 0; i < n; i++)
+        all_int8 = all_int8 && is_int8(loader, names[i]);
+    if (status == ERNIE_OK && all_int8)
+        status = load_int8_weights(loader, n, names, n_in, n_out, out, err);
+    else if (status == ERNIE_OK) /* a layer of both kinds is as exact as its float32 part */
+        status = load_float_weights(loader, n, names, n_in, n_out, out, err);
     return status;
 }
 
@@ -406,12 +493,6 @@ static void free_norm(struct layer_norm *norm)
     memory_free_aligned(norm->beta);
 }
 
-static void free_linear(struct linear *linear)
-{
-    memory_free_aligned(linear->weight);
-    memory_free_aligned(linear->bias);
-}
-
 static void free_embedding(struct embedding *embedding)
 {
     memory_free_aligned(embedding->rows);
@@ -424,11 +505,11 @@ void weights_free(struct weights *weights)
     if (weights == NULL)
         return;
     for (size_t i = 0; weights->layer != NULL && i < weights->n_layers; i++) {
-        free_linear(&weights->layer[i].query_key_value);
-        free_linear(&weights->layer[i].attention_output);
+        linear_reset(&weights->layer[i].query_key_value);
+        linear_reset(&weights->layer[i].attention_output);
         free_norm(&weights->layer[i].attention_norm);
-        free_linear(&weights->layer[i].intermediate);
-        free_linear(&weights->layer[i].output);
+        linear_reset(&weights->layer[i].intermediate);
+        linear_reset(&weights->layer[i].output);
         free_norm(&weights->layer[i].output_norm);
     }
     memory_free(weights->layer);

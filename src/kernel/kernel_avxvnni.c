@@ -1,0 +1,46 @@
+/* VPDPBUSD on 256 bits: four products of a byte with a signed byte, added to an int32. */
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernel/kernel.h"
+
+#define KERNEL_TABLE kernel_avxvnni
+#define KERNEL_NAME  "avxvnni"
+#define TILE_ROWS    3 /* 3 x 4 registers of sums, 3 of inputs and 1 of weights: all 16 */
+
+static inline __m256i spread(const uint8_t *x)
+{
+    int32_t four;
+
+    memcpy(&four, x, sizeof four);
+    return _mm256_set1_epi32(four);
+}
+
+static void multiply_tile(size_t n_in, size_t rows, const uint8_t *x, const int8_t *w,
+                          int32_t (*product)[I8_OUTPUTS])
+{
+    const uint8_t *x1 = rows > 1 ? x + n_in : x, *x2 = rows > 2 ? x + 2 * n_in : x;
+    __m256i sum[TILE_ROWS][4];
+
+    for (int i = 0; i < 4; i++)
+        sum[0][i] = sum[1][i] = sum[2][i] = _mm256_setzero_si256();
+    for (size_t k = 0; k < n_in; k += 4, w += 64) {
+        const __m256i a0 = spread(x + k), a1 = spread(x1 + k), a2 = spread(x2 + k);
+
+#pragma GCC unroll 4
+        for (size_t i = 0; i < 4; i++) {
+            __m256i b = _mm256_load_si256((const __m256i *)(w + i / 2 * 16 * n_in + i % 2 * 32));
+
+            sum[0][i] = _mm256_dpbusd_avx_epi32(sum[0][i], a0, b);
+            sum[1][i] = _mm256_dpbusd_avx_epi32(sum[1][i], a1, b);
+            sum[2][i] = _mm256_dpbusd_avx_epi32(sum[2][i], a2, b);
+        }
+    }
+    for (size_t row = 0; row < rows; row++)
+        for (size_t i = 0; i < 4; i++)
+            _mm256_store_si256((__m256i *)(product[row] + 8 * i), sum[row][i]);
+}
+
+#include "kernel/kernel_loops.h"

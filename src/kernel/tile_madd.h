@@ -1,0 +1,59 @@
+/* A tile of int8 products where the CPU has no instruction for them: bytes widened to
+ * 16 bits, multiplied and added in pairs by VPMADDWD, which unlike VPMADDUBSW cannot
+ * overflow. For AVX2 and for AVX-512 without VNNI. */
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernel/kernel.h"
+
+#define TILE_ROWS 2
+
+/* Four inputs of a row, as 16-bit numbers, four times over. */
+static inline __m256i spread(const uint8_t *x)
+{
+    int32_t four;
+
+    memcpy(&four, x, sizeof four);
+    return _mm256_cvtepu8_epi16(_mm_set1_epi32(four));
+}
+
+/* 16 outputs of two rows. Each register of sums holds four outputs, in two parts. */
+static inline void multiply_panel(size_t n_in, const uint8_t *x0, const uint8_t *x1,
+                                  const int8_t *w, int32_t *out0, int32_t *out1)
+{
+    __m256i sum[2][4];
+
+    for (int i = 0; i < 4; i++)
+        sum[0][i] = sum[1][i] = _mm256_setzero_si256();
+    for (size_t k = 0; k < n_in; k += 4, w += 64) {
+        const __m256i a0 = spread(x0 + k), a1 = spread(x1 + k);
+
+        for (int i = 0; i < 4; i++) {
+            __m256i b = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)(w + 16 * i)));
+
+            sum[0][i] = _mm256_add_epi32(sum[0][i], _mm256_madd_epi16(a0, b));
+            sum[1][i] = _mm256_add_epi32(sum[1][i], _mm256_madd_epi16(a1, b));
+        }
+    }
+    for (int row = 0; row < 2; row++) {
+        for (int half = 0; half < 2; half++) {
+            /* hadd works within 128 bits: outputs 0 1 4 5 2 3 6 7 come out. */
+            __m256i eight = _mm256_hadd_epi32(sum[row][2 * half], sum[row][2 * half + 1]);
+
+            _mm256_storeu_si256((__m256i *)((row ? out1 : out0) + 8 * half),
+                                _mm256_permute4x64_epi64(eight, 0xd8));
+        }
+    }
+}
+
+static void multiply_tile(size_t n_in, size_t rows, const uint8_t *x, const int8_t *w,
+                          int32_t (*product)[I8_OUTPUTS])
+{
+    const uint8_t *second = rows > 1 ? x + n_in : x;
+
+    for (size_t panel = 0; panel < 2; panel++)
+        multiply_panel(n_in, x, second, w + panel * 16 * n_in, product[0] + 16 * panel,
+                       product[1] + 16 * panel);
+}
