@@ -143,6 +143,56 @@ START_TEST(test_layer_norm)
 }
 END_TEST
 
+/* Against the definition, in double precision; to what 8 bits of mantissa leave in the
+ * second form. Heads of sizes that fit no register, parts of wider rows. */
+START_TEST(test_attend)
+{
+    static const size_t sizes[] = { 1, 2, 5, 26, 32, 40, 64, 72 };
+    enum { MAX_T = 70, MAX_D = 72, LD = 3 * MAX_D + 5 };
+    float *rows = malloc(MAX_T * LD * sizeof *rows), *context = malloc(MAX_T * LD * sizeof *rows);
+
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        for (size_t n = 1; n <= MAX_T; n += n < 36 ? 1 : 11) {
+            const size_t d = sizes[s];
+            void *scratch = aligned_alloc(64, attention_scratch(n, d));
+
+            fill(MAX_T * LD, rows, 40 + (unsigned)n, 3);
+            for (int form = 0; form < 2; form++) {
+                for (size_t i = 0; i < MAX_T * LD; i++)
+                    context[i] = 42;
+                (form ? kernels[_i]->attend_bf16 : kernels[_i]->attend)(
+                    n, d, rows, rows + MAX_D, rows + 2 * MAX_D, LD, context, LD, scratch);
+                for (size_t t = 0; t < n; t++) {
+                    double weight[MAX_T], sum = 0, greatest = -INFINITY;
+
+                    for (size_t u = 0; u < n; u++) {
+                        weight[u] = 0;
+                        for (size_t i = 0; i < d; i++)
+                            weight[u] += (double)rows[t * LD + i] * rows[u * LD + MAX_D + i];
+                        weight[u] /= sqrt((double)d);
+                        greatest = fmax(greatest, weight[u]);
+                    }
+                    for (size_t u = 0; u < n; u++)
+                        sum += weight[u] = exp(weight[u] - greatest);
+                    for (size_t i = 0; i < d; i++) {
+                        double expected = 0;
+
+                        for (size_t u = 0; u < n; u++)
+                            expected += weight[u] / sum * rows[u * LD + 2 * MAX_D + i];
+                        ck_assert_double_eq_tol((double)context[t * LD + i], expected,
+                                                form ? 0.15 : 2e-5);
+                    }
+                    ck_assert(context[t * LD + d] == 42);
+                }
+            }
+            free(scratch);
+        }
+    }
+    free(rows);
+    free(context);
+}
+END_TEST
+
 /* Within half a step, 0 exactly, and nothing written past the end. */
 START_TEST(test_quantize)
 {
@@ -303,7 +353,7 @@ int main(void)
 {
     const TTest *tests[] = { test_dot, test_add, test_add_gelu_is_the_exact_one,
                              test_add_gelu_tails, test_softmax, test_layer_norm,
-                             test_quantize, test_multiply_i8_on_every_tail,
+                             test_attend, test_quantize, test_multiply_i8_on_every_tail,
                              test_multiply_i8_does_not_saturate };
     Suite *s = suite_create("kernel");
     TCase *loops = tcase_create("loops"), *others = tcase_create("blas");

@@ -1,5 +1,7 @@
 #include "kernel/kernel.h"
 
+#include "kernel/pack.h"
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <sys/syscall.h>
@@ -29,6 +31,16 @@ static int has_amx(void)
            syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
 }
 #endif
+
+size_t attention_scratch(size_t n, size_t head_size)
+{
+    const size_t n_padded = pack_padded(n, ATTENTION_PAD);
+    const size_t d_padded = pack_padded(head_size, ATTENTION_PAD);
+
+    /* Keys, values, and the scores of some rows, in float32. */
+    return (2 * n_padded * d_padded + ATTENTION_ROWS * n_padded + ATTENTION_ROWS * d_padded) *
+           sizeof(float);
+}
 
 size_t kernel_list(const struct kernel *out[KERNEL_MAX])
 {

@@ -14,6 +14,11 @@ enum activation { ACTIVATION_NONE, ACTIVATION_GELU };
 #define I8_OUTPUTS 32 /* a multiple of which n_out is, in packed and sum */
 #define I8_ROWS    32 /* a multiple of which quantised rows have memory for */
 
+/* What attention pads a sequence and a head to within its scratch memory, and the rows
+ * of scores that are there at a time. */
+#define ATTENTION_PAD  32
+#define ATTENTION_ROWS 16
+
 /* A linear layer with int8 weights, packed by pack_i8 (pack.h): panels of 16 outputs,
  * each [n_in / 4][16][4], so that 64 bytes hold four inputs of sixteen outputs. The
  * weight of output o and input i is packed * scale[o]. */
@@ -57,6 +62,18 @@ struct kernel { /* one table an instruction set */
     void (*layer_norm)(size_t n, float *x, const float *residual, const float *gamma,
                        const float *beta, float eps);
 
+    /* One head of one sequence: context = softmax(Q K^T / sqrt D) V for n tokens, whose
+     * queries, keys and values of D numbers are ld apart; context rows are ldc apart.
+     * No more of the n x n matrix exists at a time than a few rows. Vaswani et al. 2017,
+     * section 3.2. scratch: attention_scratch(n, head_size) bytes, starting at a
+     * multiple of 64. */
+    void (*attend)(size_t n, size_t head_size, const float *query, const float *key,
+                   const float *value, size_t ld, float *context, size_t ldc, void *scratch);
+    /* The same for a model with int8 weights: may round to 8 bits of mantissa. */
+    void (*attend_bf16)(size_t n, size_t head_size, const float *query, const float *key,
+                        const float *value, size_t ld, float *context, size_t ldc,
+                        void *scratch);
+
     /* x [n] as q [n] in 0..255 with the scale and zero point that its least and
      * greatest number and 0 ask for; 0 stays exact. */
     void (*quantize)(size_t n, const float *x, uint8_t *q, float *scale, int32_t *zero);
@@ -74,6 +91,9 @@ extern const struct kernel kernel_avx512;     /* AVX-512 F, BW, DQ and VL */
 extern const struct kernel kernel_avx512vnni; /* and AVX-512 VNNI */
 extern const struct kernel kernel_amx;        /* and AMX int8 */
 #endif
+
+/* Bytes that attend needs for a sequence of n tokens, on any table. */
+size_t attention_scratch(size_t n, size_t head_size);
 
 /* The tables this CPU can run, kernel_scalar first and the best one last. */
 size_t kernel_list(const struct kernel *out[KERNEL_MAX]);

@@ -99,22 +99,40 @@ static void add_gelu(size_t n, float *restrict x, const float *restrict bias)
         x[i] = gelu(x[i] + bias[i]);
 }
 
+/* A number that is ordered as the floats are, -0 before 0. Compilers make vector code
+ * of the greatest of integers, but of floats only when told that none is NaN. The same
+ * function turns it back. */
+static inline int32_t order_of(int32_t bits)
+{
+    return bits ^ (bits >> 31 & 0x7fffffff);
+}
+
+/* The greatest of x [n] and start; of -x when sign is INT32_MIN, not 0. */
+static inline float greatest_of(size_t n, const float *x, int32_t sign, float start)
+{
+    int32_t bits, greatest;
+    float result;
+
+    memcpy(&bits, &start, sizeof bits);
+    greatest = order_of(bits);
+    for (size_t i = 0; i < n; i++) {
+        int32_t order;
+
+        memcpy(&bits, &x[i], sizeof bits);
+        order = order_of(bits ^ sign);
+        greatest = order > greatest ? order : greatest;
+    }
+    bits = order_of(greatest);
+    memcpy(&result, &bits, sizeof result);
+    return result;
+}
+
 static void softmax(size_t n, float *x)
 {
-    float lane[LANES], max = x[0], sum;
-    size_t i = 0;
+    const float max = greatest_of(n, x, 0, x[0]);
+    float lane[LANES] = { 0 }, sum;
+    size_t i;
 
-    for (size_t j = 0; j < LANES; j++)
-        lane[j] = x[0];
-    for (; i + LANES <= n; i += LANES)
-        for (size_t j = 0; j < LANES; j++)
-            lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
-    for (size_t j = 0; j < LANES; j++)
-        max = lane[j] > max ? lane[j] : max;
-    for (; i < n; i++)
-        max = x[i] > max ? x[i] : max;
-
-    memset(lane, 0, sizeof lane);
     for (i = 0; i + LANES <= n; i += LANES) {
         for (size_t j = 0; j < LANES; j++) {
             x[i + j] = exp_negative(x[i + j] - max);
@@ -159,37 +177,29 @@ static void layer_norm(size_t n, float *x, const float *residual, const float *g
         x[i] = (x[i] - mean) * scale * gamma[i] + beta[i];
 }
 
+#include "kernel/attention_loops.h"
+
+#ifndef ATTEND_BF16
+#define ATTEND_BF16 attend
+#endif
+
 /* ---- int8 -------------------------------------------------------------- */
 
 static void quantize(size_t n, const float *restrict x, uint8_t *restrict q, float *scale,
                      int32_t *zero)
 {
-    float low[LANES] = { 0 }, high[LANES] = { 0 }, least = 0, greatest = 0, factor, shift;
-    size_t i = 0;
+    const float least = -greatest_of(n, x, INT32_MIN, 0), greatest = greatest_of(n, x, 0, 0);
+    float factor, shift;
 
-    for (; i + LANES <= n; i += LANES) {
-        for (size_t j = 0; j < LANES; j++) {
-            low[j] = x[i + j] < low[j] ? x[i + j] : low[j];
-            high[j] = x[i + j] > high[j] ? x[i + j] : high[j];
-        }
-    }
-    for (; i < n; i++) {
-        least = x[i] < least ? x[i] : least;
-        greatest = x[i] > greatest ? x[i] : greatest;
-    }
-    for (size_t j = 0; j < LANES; j++) {
-        least = low[j] < least ? low[j] : least;
-        greatest = high[j] > greatest ? high[j] : greatest;
-    }
     *scale = (greatest - least) / 255;
     factor = *scale > 0 ? 1 / *scale : 0;
     *zero = (int32_t)(-least * factor + 0.5f);
     shift = (float)*zero + 0.5f; /* what is cut off below then rounds */
-    for (i = 0; i < n; i++) {
-        float v = x[i] * factor + shift;
+    for (size_t i = 0; i < n; i++) {
+        int32_t v = (int32_t)(x[i] * factor + shift);
 
-        v = v > 0 ? v : 0;
-        q[i] = (uint8_t)(int32_t)(v < 255 ? v : 255);
+        v = v > 0 ? v : 0; /* rounding may leave 0..255 by one */
+        q[i] = (uint8_t)(v < 255 ? v : 255);
     }
 }
 
@@ -241,5 +251,6 @@ static void multiply_i8(const struct matrix_i8 *w, size_t n_rows, const struct r
 }
 
 const struct kernel KERNEL_TABLE = {
-    KERNEL_NAME, dot, add, add_gelu, softmax, layer_norm, quantize, multiply_i8,
+    KERNEL_NAME, dot, add, add_gelu, softmax, layer_norm,
+    attend, ATTEND_BF16, quantize, multiply_i8,
 };

@@ -2,6 +2,7 @@
 # is decided when the program runs.
 noinst_LTLIBRARIES += libkernel.la
 libkernel_la_SOURCES = \
+	src/kernel/attention_loops.h \
 	src/kernel/blas.c src/kernel/blas.h \
 	src/kernel/kernel.c src/kernel/kernel.h \
 	src/kernel/kernel_loops.h \

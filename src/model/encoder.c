@@ -9,10 +9,6 @@
 #include "model/module.h"
 #include "model/weights.h"
 
-/* Rows of attention scores computed at a time: with up to 512 columns they stay in
- * the second-level cache. */
-#define SCORE_ROWS 64
-
 /* Tokens that go through the feed-forward layers together: their inner vectors stay
  * in the second-level cache. */
 #define FEED_FORWARD_ROWS 128
@@ -25,7 +21,7 @@ struct encoder {
     float *query_key_value; /* [T][3H] */
     float *context;         /* [T][H] */
     float *inner;           /* [FEED_FORWARD_ROWS][F] */
-    float *scores;          /* [SCORE_ROWS][longest sequence] */
+    void *attention;        /* scratch of one head of the longest sequence */
     float *pooled;          /* modules_scratch */
     struct rows_i8 rows_i8; /* the input of a linear layer */
 };
@@ -59,13 +55,15 @@ int encoder_new(const struct ernie_model *model, size_t max_tokens, struct encod
         encoder->context = memory_new_aligned(max_tokens, config->hidden_size * sizeof(float));
         encoder->inner =
             memory_new_aligned(FEED_FORWARD_ROWS, config->intermediate_size * sizeof(float));
-        encoder->scores =
-            memory_new_aligned(SCORE_ROWS, config->max_position_embeddings * sizeof(float));
+        encoder->attention = memory_new_aligned(
+            attention_scratch(config->max_position_embeddings,
+                              config->hidden_size / config->n_heads),
+            1);
         encoder->pooled = memory_new_aligned(modules_scratch(model->modules), sizeof(float));
     }
     if (encoder == NULL || !init_rows(encoder, max_tokens) || encoder->hidden == NULL ||
         encoder->query_key_value == NULL || encoder->context == NULL || encoder->inner == NULL ||
-        encoder->scores == NULL || encoder->pooled == NULL)
+        encoder->attention == NULL || encoder->pooled == NULL)
         status = error_set(err, ERNIE_ENOMEM, "encoder: out of memory");
     if (status != ERNIE_OK) {
         encoder_free(encoder);
@@ -83,7 +81,7 @@ void encoder_free(struct encoder *encoder)
     memory_free_aligned(encoder->query_key_value);
     memory_free_aligned(encoder->context);
     memory_free_aligned(encoder->inner);
-    memory_free_aligned(encoder->scores);
+    memory_free_aligned(encoder->attention);
     memory_free_aligned(encoder->pooled);
     linear_scratch_reset(&encoder->rows_i8);
     memory_free(encoder);
@@ -127,27 +125,14 @@ static void embed_tokens(struct encoder *encoder, const struct token_batch *batc
               encoder->hidden, NULL);
 }
 
-/* One head of one sequence: context = softmax(Q K^T / sqrt D) V, for n tokens whose
- * rows are ld apart. Vaswani et al. 2017, section 3.2. */
-static void attend(struct encoder *encoder, size_t n, size_t head_size, const float *query,
-                   const float *key, const float *value, size_t ld, float *context, size_t ldc)
-{
-    const float scale = 1.0f / sqrtf((float)head_size);
-
-    for (size_t i = 0; i < n; i += SCORE_ROWS) {
-        size_t rows = n - i < SCORE_ROWS ? n - i : SCORE_ROWS;
-
-        blas_multiply_transposed(rows, n, head_size, scale, query + i * ld, ld, key, ld,
-                                 encoder->scores, n);
-        for (size_t j = 0; j < rows; j++)
-            encoder->kernel->softmax(n, encoder->scores + j * n);
-        blas_multiply(rows, head_size, n, encoder->scores, n, value, ld, context + i * ldc, ldc);
-    }
-}
-
-static void attend_all(struct encoder *encoder, const struct token_batch *batch)
+static void attend_all(struct encoder *encoder, const struct layer *layer,
+                       const struct token_batch *batch)
 {
     const struct model_config *config = &encoder->model->config;
+    void (*attend)(size_t, size_t, const float *, const float *, const float *, size_t, float *,
+                   size_t, void *) =
+        layer->query_key_value.weight != NULL ? encoder->kernel->attend
+                                              : encoder->kernel->attend_bf16;
     const size_t hidden_size = config->hidden_size, head_size = hidden_size / config->n_heads;
 
     for (size_t i = 0; i < batch->n_sequences; i++) {
@@ -157,9 +142,9 @@ static void attend_all(struct encoder *encoder, const struct token_batch *batch)
         for (size_t head = 0; head < config->n_heads; head++) {
             const float *query = rows + head * head_size;
 
-            attend(encoder, n, head_size, query, query + hidden_size, query + 2 * hidden_size,
+            attend(n, head_size, query, query + hidden_size, query + 2 * hidden_size,
                    3 * hidden_size, encoder->context + start * hidden_size + head * head_size,
-                   hidden_size);
+                   hidden_size, encoder->attention);
         }
     }
 }
@@ -180,7 +165,7 @@ static void apply_layer(struct encoder *encoder, const struct layer *layer,
 
     apply_linear(encoder, &layer->query_key_value, n, hidden, ACTIVATION_NONE,
                  encoder->query_key_value);
-    attend_all(encoder, batch);
+    attend_all(encoder, layer, batch);
     /* Queries, keys and values are not needed any more: their memory takes the output. */
     apply_linear(encoder, &layer->attention_output, n, encoder->context, ACTIVATION_NONE,
                  attended);
