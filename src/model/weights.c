@@ -225,7 +225,6 @@ static int load_int8_weights(struct loader *loader, size_t n, const char *const 
 
     out->i8.n_in = padded_in;
     out->i8.n_out = n * n_out;
-    out->i8.bias = out->bias;
     out->i8.packed = memory_new_aligned(padded_out, padded_in);
     out->i8.sum = memory_new_aligned(padded_out, sizeof *out->i8.sum);
     out->i8.scale = memory_new_aligned(n * n_out, sizeof *out->i8.scale);
@@ -284,16 +283,19 @@ static int load_biases(struct loader *loader, size_t n, const char *const *names
 static int load_linear(struct loader *loader, size_t n, const char *const *names, size_t n_in,
                        size_t n_out, struct linear *out, ernie_error *err)
 {
-    int status = load_biases(loader, n, names, n_out, out, err), all_int8 = 1;
+    int status, all_int8 = 1;
 
     out->n_in = n_in;
     out->n_out = n * n_out;
     for (size_t i = 0; i < n; i++)
         all_int8 = all_int8 && is_int8(loader, names[i]);
-    if (status == ERNIE_OK && all_int8)
+    if (all_int8)
         status = load_int8_weights(loader, n, names, n_in, n_out, out, err);
-    else if (status == ERNIE_OK) /* a layer of both kinds is as exact as its float32 part */
+    else /* a layer of both kinds is as exact as its float32 part */
         status = load_float_weights(loader, n, names, n_in, n_out, out, err);
+    if (status == ERNIE_OK)
+        status = load_biases(loader, n, names, n_out, out, err);
+    out->i8.bias = out->bias;
     return status;
 }
 
