@@ -260,7 +260,7 @@ static void check_product(const struct kernel *kernel, size_t n_rows, size_t n_i
         for (size_t i = 0; i < n_rows * ldy; i++)
             y[gelu_after][i] = 42;
         kernel->multiply_i8(&matrix, n_rows, &rows,
-                            gelu_after ? ACTIVATION_GELU : ACTIVATION_NONE, y[gelu_after], ldy);
+                            gelu_after ? EPILOGUE_GELU : EPILOGUE_BIAS, y[gelu_after], ldy);
     }
     for (size_t r = 0; r < n_rows; r++) {
         for (size_t o = 0; o < n_out; o++) {

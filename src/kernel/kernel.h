@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum activation { ACTIVATION_NONE, ACTIVATION_GELU };
+/* What is done to a product before it is stored: the bias added, and GELU (add_gelu). */
+enum epilogue { EPILOGUE_BIAS, EPILOGUE_GELU };
 
 /* What int8 matrices and rows are padded to, with zeros. */
 #define I8_INPUTS  64 /* a multiple of which n_in is */
@@ -78,9 +79,9 @@ struct kernel { /* one table an instruction set */
      * greatest number and 0 ask for; 0 stays exact. */
     void (*quantize)(size_t n, const float *x, uint8_t *q, float *scale, int32_t *zero);
 
-    /* y [n_rows][ldy] = activation(x W^T + bias), the products summed in int32. */
+    /* y [n_rows][ldy] = epilogue(x W^T + bias), the products summed in int32. */
     void (*multiply_i8)(const struct matrix_i8 *w, size_t n_rows, const struct rows_i8 *x,
-                        enum activation activation, float *y, size_t ldy);
+                        enum epilogue epilogue, float *y, size_t ldy);
 };
 
 extern const struct kernel kernel_scalar;

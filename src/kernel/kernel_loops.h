@@ -206,7 +206,7 @@ static void quantize(size_t n, const float *restrict x, uint8_t *restrict q, flo
 /* One tile of products as numbers: y [rows][columns] with ldy. */
 static inline void finish_tile(const struct matrix_i8 *w, size_t column, size_t n_columns,
                                const struct rows_i8 *x, size_t row, size_t rows,
-                               enum activation activation, int32_t (*product)[I8_OUTPUTS],
+                               enum epilogue epilogue, int32_t (*product)[I8_OUTPUTS],
                                float *y, size_t ldy)
 {
     const int32_t *sum = w->sum + column;
@@ -219,7 +219,7 @@ static inline void finish_tile(const struct matrix_i8 *w, size_t column, size_t 
 
         for (size_t j = 0; j < n_columns; j++)
             out[j] = (float)(product[i][j] - zero * sum[j]) * (x_scale * scale[j]) + bias[j];
-        if (activation == ACTIVATION_GELU)
+        if (epilogue == EPILOGUE_GELU)
             for (size_t j = 0; j < n_columns; j++)
                 out[j] = gelu(out[j]);
     }
@@ -228,7 +228,7 @@ static inline void finish_tile(const struct matrix_i8 *w, size_t column, size_t 
 /* Tile by tile: I8_OUTPUTS outputs, whose weights stay in the first-level cache, of
  * all rows, TILE_ROWS at a time. */
 static void multiply_i8(const struct matrix_i8 *w, size_t n_rows, const struct rows_i8 *x,
-                        enum activation activation, float *y, size_t ldy)
+                        enum epilogue epilogue, float *y, size_t ldy)
 {
     int32_t product[TILE_ROWS][I8_OUTPUTS] __attribute__((aligned(64)));
 
@@ -242,9 +242,9 @@ static void multiply_i8(const struct matrix_i8 *w, size_t n_rows, const struct r
 
             multiply_tile(w->n_in, rows, x->q + i * w->n_in, panels, product);
             if (n_columns == I8_OUTPUTS) /* a count the compiler knows */
-                finish_tile(w, j, I8_OUTPUTS, x, i, rows, activation, product, y, ldy);
+                finish_tile(w, j, I8_OUTPUTS, x, i, rows, epilogue, product, y, ldy);
             else
-                finish_tile(w, j, n_columns, x, i, rows, activation, product, y, ldy);
+                finish_tile(w, j, n_columns, x, i, rows, epilogue, product, y, ldy);
         }
     }
     tiles_end();

@@ -150,9 +150,9 @@ static void attend_all(struct encoder *encoder, const struct layer *layer,
 }
 
 static void apply_linear(struct encoder *encoder, const struct linear *linear, size_t n,
-                         const float *x, enum activation activation, float *y)
+                         const float *x, enum epilogue epilogue, float *y)
 {
-    linear_apply(linear, encoder->kernel, n, x, activation, &encoder->rows_i8, y);
+    linear_apply(linear, encoder->kernel, n, x, epilogue, &encoder->rows_i8, y);
 }
 
 /* Self-attention and feed-forward, each with its residual and normalised after it. */
@@ -163,11 +163,11 @@ static void apply_layer(struct encoder *encoder, const struct layer *layer,
     const size_t hidden_size = encoder->model->config.hidden_size;
     float *hidden = encoder->hidden, *attended = encoder->query_key_value;
 
-    apply_linear(encoder, &layer->query_key_value, n, hidden, ACTIVATION_NONE,
+    apply_linear(encoder, &layer->query_key_value, n, hidden, EPILOGUE_BIAS,
                  encoder->query_key_value);
     attend_all(encoder, layer, batch);
     /* Queries, keys and values are not needed any more: their memory takes the output. */
-    apply_linear(encoder, &layer->attention_output, n, encoder->context, ACTIVATION_NONE,
+    apply_linear(encoder, &layer->attention_output, n, encoder->context, EPILOGUE_BIAS,
                  attended);
     normalize(encoder, &layer->attention_norm, n, attended, hidden);
 
@@ -175,8 +175,8 @@ static void apply_layer(struct encoder *encoder, const struct layer *layer,
         const size_t rows = n - i < FEED_FORWARD_ROWS ? n - i : FEED_FORWARD_ROWS;
         float *x = attended + i * hidden_size, *y = hidden + i * hidden_size;
 
-        apply_linear(encoder, &layer->intermediate, rows, x, ACTIVATION_GELU, encoder->inner);
-        apply_linear(encoder, &layer->output, rows, encoder->inner, ACTIVATION_NONE, y);
+        apply_linear(encoder, &layer->intermediate, rows, x, EPILOGUE_GELU, encoder->inner);
+        apply_linear(encoder, &layer->output, rows, encoder->inner, EPILOGUE_BIAS, y);
         normalize(encoder, &layer->output_norm, rows, y, x);
     }
 }

@@ -7,12 +7,12 @@
 #include "kernel/pack.h"
 
 static void apply_float(const struct linear *linear, const struct kernel *kernel, size_t n,
-                        const float *x, enum activation activation, float *y)
+                        const float *x, enum epilogue epilogue, float *y)
 {
     blas_multiply_transposed(n, linear->n_out, linear->n_in, 1, x, linear->n_in, linear->weight,
                              linear->n_in, y, linear->n_out);
     for (size_t i = 0; i < n; i++) {
-        if (activation == ACTIVATION_GELU)
+        if (epilogue == EPILOGUE_GELU)
             kernel->add_gelu(linear->n_out, y + i * linear->n_out, linear->bias);
         else
             kernel->add(linear->n_out, y + i * linear->n_out, linear->bias);
@@ -20,7 +20,7 @@ static void apply_float(const struct linear *linear, const struct kernel *kernel
 }
 
 static void apply_i8(const struct linear *linear, const struct kernel *kernel, size_t n,
-                     const float *x, enum activation activation, struct rows_i8 *scratch, float *y)
+                     const float *x, enum epilogue epilogue, struct rows_i8 *scratch, float *y)
 {
     const size_t padded = linear->i8.n_in;
 
@@ -31,16 +31,16 @@ static void apply_i8(const struct linear *linear, const struct kernel *kernel, s
                          &scratch->zero[i]);
         memset(row + linear->n_in, 0, padded - linear->n_in);
     }
-    kernel->multiply_i8(&linear->i8, n, scratch, activation, y, linear->n_out);
+    kernel->multiply_i8(&linear->i8, n, scratch, epilogue, y, linear->n_out);
 }
 
 void linear_apply(const struct linear *linear, const struct kernel *kernel, size_t n,
-                  const float *x, enum activation activation, struct rows_i8 *scratch, float *y)
+                  const float *x, enum epilogue epilogue, struct rows_i8 *scratch, float *y)
 {
     if (linear->weight != NULL)
-        apply_float(linear, kernel, n, x, activation, y);
+        apply_float(linear, kernel, n, x, epilogue, y);
     else
-        apply_i8(linear, kernel, n, x, activation, scratch, y);
+        apply_i8(linear, kernel, n, x, epilogue, scratch, y);
 }
 
 void linear_reset(struct linear *linear)

@@ -13,10 +13,10 @@ struct linear {
     struct matrix_i8 i8; /* owns packed, sum and scale; its bias is the above */
 };
 
-/* y [n][n_out] = activation(x [n][n_in] W^T + b). scratch is for the input as int8:
+/* y [n][n_out] = epilogue(x [n][n_in] W^T + b). scratch is for the input as int8:
  * memory for n rows (linear_scratch_init). */
 void linear_apply(const struct linear *linear, const struct kernel *kernel, size_t n,
-                  const float *x, enum activation activation, struct rows_i8 *scratch, float *y);
+                  const float *x, enum epilogue epilogue, struct rows_i8 *scratch, float *y);
 
 void linear_reset(struct linear *linear);
 
