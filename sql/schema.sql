@@ -6,7 +6,8 @@
 --     sqlite3 notes.db < schema.sql
 
 -- What holds for the whole collection: schema_version and uuid, and once something is
--- embedded model_fingerprint, model_name, dim and chunker_version.
+-- embedded model_fingerprint, model_name, dim (numbers of each vector), model_dim (of
+-- which dim are the first) and chunker_version.
 CREATE TABLE ernie_meta (
     key   TEXT PRIMARY KEY,
     value TEXT NOT NULL

@@ -11,11 +11,13 @@
 #include "base/memory.h"
 #include "base/system.h"
 #include "document/chunk.h"
+#include "encode.h"
 #include "model/model.h"
 
 #define META_FINGERPRINT "model_fingerprint"
 #define META_NAME "model_name"
 #define META_DIM "dim"
+#define META_MODEL_DIM "model_dim"
 #define META_CHUNKER "chunker_version"
 
 const char *ernie_version(void)
@@ -32,6 +34,51 @@ static const char *model_name(const ernie_model *model)
     return slash == NULL || slash[1] == '\0' ? directory : slash + 1;
 }
 
+#define MAX_DIM 65536
+
+/* A number that the database notes of its vectors; 0 when it notes none, or what is
+ * no such number. */
+static int read_dim(struct store *store, const char *key, size_t *out, ernie_error *err)
+{
+    char number[24];
+    unsigned long value;
+    int status = store_meta_get(store, key, number, sizeof number, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    value = strtoul(number, NULL, 10);
+    *out = value <= MAX_DIM ? (size_t)value : 0;
+    return ERNIE_OK;
+}
+
+static void use_dim(struct ernie_database *database, size_t dim)
+{
+    database->dim = dim;
+    nearest_set_dim(&database->nearest, dim);
+}
+
+/* Another process may have chosen how long vectors are since this one looked. */
+static int check_dim(struct ernie_database *database, ernie_error *err)
+{
+    const char *path = store_path(database->store);
+    const size_t model_dim = ernie_model_dim(database->model);
+    size_t dim;
+    int status = read_dim(database->store, META_DIM, &dim, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    if (dim == 0 || dim > model_dim)
+        return error_set(err, ERNIE_ECORRUPT, "%s: damaged: dim is not in 1..%zu", path,
+                         model_dim);
+    if (database->dim_given != 0 && database->dim_given != dim)
+        return error_set(err, ERNIE_EMISMATCH,
+                         "%s: its vectors have %zu numbers, not %zu: leave --dim out, or embed "
+                         "again with `ernie rebuild --embeddings --dim %zu`",
+                         path, dim, database->dim_given, database->dim_given);
+    use_dim(database, dim);
+    return ERNIE_OK;
+}
+
 int database_check_model(struct ernie_database *database, ernie_error *err)
 {
     char fingerprint[33], name[128];
@@ -44,9 +91,13 @@ int database_check_model(struct ernie_database *database, ernie_error *err)
                             err);
     if (status != ERNIE_OK)
         return status;
-    if (fingerprint[0] == '\0' ||
-        strcmp(fingerprint, ernie_model_fingerprint(database->model)) == 0)
+    if (fingerprint[0] == '\0') { /* nothing embedded yet */
+        use_dim(database, database->dim_given != 0 ? database->dim_given
+                                                   : ernie_model_dim(database->model));
         return ERNIE_OK;
+    }
+    if (strcmp(fingerprint, ernie_model_fingerprint(database->model)) == 0)
+        return check_dim(database, err);
     status = store_meta_get(database->store, META_NAME, name, sizeof name, err);
     if (status != ERNIE_OK)
         return status;
@@ -57,7 +108,8 @@ int database_check_model(struct ernie_database *database, ernie_error *err)
                      ernie_model_fingerprint(database->model));
 }
 
-int database_note_model(struct store *store, const ernie_model *model, ernie_error *err)
+int database_note_model(struct store *store, const ernie_model *model, size_t dim,
+                        ernie_error *err)
 {
     char number[24];
     int status;
@@ -65,9 +117,12 @@ int database_note_model(struct store *store, const ernie_model *model, ernie_err
     status = store_meta_set(store, META_FINGERPRINT, ernie_model_fingerprint(model), err);
     if (status == ERNIE_OK)
         status = store_meta_set(store, META_NAME, model_name(model), err);
-    snprintf(number, sizeof number, "%zu", ernie_model_dim(model));
+    snprintf(number, sizeof number, "%zu", dim);
     if (status == ERNIE_OK)
         status = store_meta_set(store, META_DIM, number, err);
+    snprintf(number, sizeof number, "%zu", ernie_model_dim(model));
+    if (status == ERNIE_OK)
+        status = store_meta_set(store, META_MODEL_DIM, number, err);
     snprintf(number, sizeof number, "%d", CHUNKER_VERSION);
     if (status == ERNIE_OK)
         status = store_meta_set(store, META_CHUNKER, number, err);
@@ -91,7 +146,7 @@ int database_begin(struct ernie_database *database, ernie_error *err)
         status = store_meta_get(database->store, META_FINGERPRINT, fingerprint,
                                 sizeof fingerprint, err);
     if (status == ERNIE_OK && fingerprint[0] == '\0')
-        status = database_note_model(database->store, database->model, err);
+        status = database_note_model(database->store, database->model, database->dim, err);
     if (status != ERNIE_OK)
         store_rollback(database->store);
     return status;
@@ -99,11 +154,15 @@ int database_begin(struct ernie_database *database, ernie_error *err)
 
 int database_embed(struct ernie_database *database, const char *text, float *out, ernie_error *err)
 {
+    const struct ernie_encode_options options = { .prompt = model_query_prompt(database->model),
+                                                  .dim = database->dim };
     int status = ERNIE_OK;
 
     if (database->encoder == NULL)
         status = ernie_encoder_new(database->model, 1, &database->encoder, err);
-    return status == ERNIE_OK ? ernie_encode(database->encoder, 1, &text, out, err) : status;
+    return status == ERNIE_OK
+               ? encode_texts(database->encoder, 1, &text, NULL, &options, out, err)
+               : status;
 }
 
 /* ---- opening ----------------------------------------------------------- */
@@ -123,9 +182,10 @@ static int database_new(struct store *store, const ernie_model *model, int writa
     database->store = store;
     database->model = model;
     database->writable = writable;
+    database->dim = model != NULL ? ernie_model_dim(model) : 0;
     status = nearest_init(&database->nearest, store,
                           model != NULL ? model->fingerprint.bytes : no_fingerprint,
-                          model != NULL ? ernie_model_dim(model) : 0, err);
+                          database->dim, err);
     if (status == ERNIE_OK && model != NULL)
         status = database_check_model(database, err);
     if (status != ERNIE_OK) {
@@ -171,6 +231,23 @@ int ernie_attach(struct sqlite3 *connection, const ernie_model *model, ernie_dat
     return database_new(store, model, 1, out, err);
 }
 
+int ernie_set_dim(ernie_database *database, size_t dim, ernie_error *err)
+{
+    const size_t before = database->dim_given;
+    const size_t most = database->model != NULL ? ernie_model_dim(database->model) : MAX_DIM;
+    int status = ERNIE_OK;
+
+    if (dim == 0 || dim > most)
+        return error_set(err, ERNIE_EINVAL, "dim: %zu is not in 1..%zu, the numbers of a vector",
+                         dim, most);
+    database->dim_given = dim;
+    if (database->model != NULL)
+        status = database_check_model(database, err);
+    if (status != ERNIE_OK)
+        database->dim_given = before;
+    return status;
+}
+
 void ernie_close(ernie_database *database)
 {
     if (database == NULL)
@@ -187,18 +264,20 @@ void ernie_close(ernie_database *database)
 static int open_index_by_meta(struct ernie_database *database, struct ernie_status *out,
                               ernie_error *err)
 {
-    char dim[24];
     uint64_t seq;
     int status;
 
-    status = store_meta_get(database->store, META_DIM, dim, sizeof dim, err);
-    if (status != ERNIE_OK)
+    status = read_dim(database->store, META_DIM, &out->dim, err);
+    if (status == ERNIE_OK)
+        status = read_dim(database->store, META_MODEL_DIM, &out->model_dim, err);
+    if (status != ERNIE_OK || out->dim == 0) /* nothing embedded yet */
         return status;
-    out->dim = (size_t)strtoul(dim, NULL, 10);
-    if (out->dim == 0 || out->dim > 65536) /* nothing embedded yet */
-        return ERNIE_OK;
+    if (out->model_dim < out->dim) /* not noted by older versions, which kept all */
+        out->model_dim = out->dim;
+    if (database->model == NULL ||
+        strcmp(out->model_fingerprint, ernie_model_fingerprint(database->model)) == 0)
+        nearest_set_dim(&database->nearest, out->dim);
     if (database->model == NULL) {
-        database->nearest.dim = out->dim;
         for (size_t i = 0; i < sizeof database->nearest.fingerprint; i++) {
             char digits[3] = { out->model_fingerprint[2 * i], out->model_fingerprint[2 * i + 1] };
 

@@ -160,6 +160,14 @@ ERNIE_API int ernie_attach(struct sqlite3 *connection, const ernie_model *model,
                            ernie_database **out, ernie_error *err);
 ERNIE_API void ernie_close(ernie_database *database);
 
+/* Keeps only the first dim numbers of each embedding, 1..ernie_model_dim, scaled to
+ * length 1 again: less room and faster search, for models trained for it (Matryoshka;
+ * Kusupati et al. 2022). It is for a collection with nothing in it, and noted there with
+ * the first text embedded: later it need not be said again. ERNIE_EMISMATCH when the
+ * collection has vectors of another length. On a database opened without a model it
+ * says how long ernie_reembed makes them. */
+ERNIE_API int ernie_set_dim(ernie_database *database, size_t dim, ernie_error *err);
+
 /* ---- indexing ---------------------------------------------------------- */
 
 enum ernie_stage {
@@ -198,7 +206,7 @@ struct ernie_index_report {
 };
 
 /* Brings the collection up to date with files and folders: new and changed
- * files are read, cut into chunks and embedded, deleted ones are removed, and
+ * files are read, cut into chunks and embedded with the model's passage prompt, deleted ones are removed, and
  * the rest are left alone. Each document is one transaction. options and report
  * may be NULL. A file that cannot be read is counted and reported, and does not
  * stop the others. */
@@ -239,7 +247,8 @@ struct ernie_hits {
     struct ernie_hit *hit; /* [n], best first */
 };
 
-/* The hits of one question, best first. options may be NULL. The strings belong
+/* The hits of one question, best first; it is embedded with the model's query
+ * prompt. options may be NULL. The strings belong
  * to the hits. Returns ERNIE_EINVAL when the query holds no word. */
 ERNIE_API int ernie_search(ernie_database *database, const char *query,
                            const struct ernie_search_options *options, struct ernie_hits **out,
@@ -260,7 +269,8 @@ ERNIE_API void ernie_free(void *memory);
 struct ernie_status {
     size_t n_documents, n_failed, n_chunks;
     size_t n_roots;
-    size_t dim;
+    size_t dim;       /* numbers of each vector; 0: nothing embedded yet */
+    size_t model_dim; /* numbers the model gives, of which the first dim are kept */
     char model_fingerprint[33];
     char model_name[128];
     char index_kind[16];    /* "flat", "hnsw", or "none" */
@@ -283,7 +293,7 @@ ERNIE_API int ernie_rebuild(ernie_database *database, ernie_error *err);
 
 /* Embeds every stored chunk again with another model and rebuilds the index: the
  * way from one model to another. The database must be opened for writing with no
- * model. It is one transaction: readers get the old vectors until it is done, and
+ * model. Vectors get all of the model's numbers unless ernie_set_dim said how many. It is one transaction: readers get the old vectors until it is done, and
  * stopping it changes nothing. */
 ERNIE_API int ernie_reembed(ernie_database *database, const ernie_model *model,
                             const struct ernie_index_options *options, ernie_error *err);

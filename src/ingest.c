@@ -44,6 +44,7 @@ struct ingest {
     struct ernie_progress now;
     struct scan scan;
     ernie_encoder *encoder;
+    struct ernie_encode_options how; /* to embed: the passage prompt, the numbers kept */
     size_t n_threads;
     struct tokenizer_scratch *scratch;
     struct job *jobs; /* [MAX_JOBS] */
@@ -109,10 +110,20 @@ static size_t count_tokens(void *data, const char *text, size_t size)
     return tokenizer_count(ingest->database->model->tokenizer, ingest->scratch, text, size);
 }
 
+/* Tokens of a text that the model reads besides [CLS], prompt and [SEP]. Under a prompt
+ * that leaves little, chunks stay half as long as the model reads and lose their ends:
+ * chunks of a word would mean nothing. */
+static size_t token_room(const struct ingest *ingest)
+{
+    const size_t room = ernie_model_max_tokens(ingest->database->model) - 2;
+    const size_t n_prompt = encoder_prompt_tokens(ingest->encoder, ingest->how.prompt);
+
+    return n_prompt < room / 2 ? room - n_prompt : room - room / 2;
+}
+
 static int job_cut(struct job *job, struct ingest *ingest, ernie_error *err)
 {
-    const struct ernie_model *model = ingest->database->model;
-    const size_t room = ernie_model_max_tokens(model) - 2; /* [CLS] and [SEP] */
+    const size_t room = token_room(ingest);
     int status = chunk_text(job->extract.text.data, job->extract.text.size,
                             room < CHUNK_TOKENS ? room : CHUNK_TOKENS, count_tokens, ingest,
                             &job->chunks, err);
@@ -289,7 +300,7 @@ done:
  * that a request to stop is heard. */
 static int embed_jobs(struct ingest *ingest, float *embeddings, ernie_error *err)
 {
-    const size_t dim = ernie_model_dim(ingest->database->model);
+    const size_t dim = ingest->how.dim;
     const size_t slice = ingest->n_threads * CHUNKS_PER_THREAD;
     const char **texts = memory_new(ingest->n_chunks, sizeof *texts);
     size_t *sizes = memory_new(ingest->n_chunks, sizeof *sizes);
@@ -309,7 +320,7 @@ static int embed_jobs(struct ingest *ingest, float *embeddings, ernie_error *err
     for (size_t i = 0; status == ERNIE_OK && i < n; i += slice) {
         size_t count = n - i < slice ? n - i : slice;
 
-        status = encode_texts(ingest->encoder, count, texts + i, sizes + i, NULL,
+        status = encode_texts(ingest->encoder, count, texts + i, sizes + i, &ingest->how,
                               embeddings + i * dim, err);
         ingest->report->n_chunks += count;
         if (status == ERNIE_OK)
@@ -325,7 +336,7 @@ static int embed_jobs(struct ingest *ingest, float *embeddings, ernie_error *err
 static int write_chunks(struct ingest *ingest, const struct job *job, int64_t document_id,
                         const float *embeddings, ernie_error *err)
 {
-    const size_t dim = ernie_model_dim(ingest->database->model);
+    const size_t dim = ingest->how.dim;
     int status = ERNIE_OK;
 
     for (size_t i = 0; status == ERNIE_OK && i < job->chunks.n; i++) {
@@ -355,7 +366,12 @@ static int write_job(struct ingest *ingest, const struct job *job, const float *
 
     if (status != ERNIE_OK)
         return status;
-    if (job->same_bytes) {
+    if (ingest->database->dim != ingest->how.dim) {
+        /* Another process was the first to embed something, since this one began. */
+        status = error_set(err, ERNIE_EMISMATCH,
+                           "%s: its vectors have %zu numbers now, not %zu: index again",
+                           store_path(store), ingest->database->dim, ingest->how.dim);
+    } else if (job->same_bytes) {
         *id = job->document.id;
         status = store_document_touch(store, &job->document, err);
     } else {
@@ -393,7 +409,7 @@ static void drop_jobs(struct ingest *ingest)
 /* Embeds and writes what waits. */
 static int flush(struct ingest *ingest, ernie_error *err)
 {
-    const size_t dim = ernie_model_dim(ingest->database->model);
+    const size_t dim = ingest->how.dim;
     float *embeddings = memory_new(ingest->n_chunks, dim * sizeof *embeddings);
     size_t n = 0;
     int status;
@@ -440,6 +456,8 @@ static int ingest_init(struct ingest *ingest, struct ernie_database *database,
     status = database_check_model(database, err);
     if (status != ERNIE_OK)
         return status;
+    ingest->how = (struct ernie_encode_options){ .prompt = model_passage_prompt(database->model),
+                                                 .dim = database->dim };
     ingest->jobs = memory_new(MAX_JOBS, sizeof *ingest->jobs);
     if (ingest->jobs == NULL)
         return error_set(err, ERNIE_ENOMEM, "index: out of memory");

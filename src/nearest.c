@@ -41,6 +41,20 @@ static void drop_index(struct nearest *nearest)
     nearest->tail_seq = 0;
 }
 
+void nearest_set_dim(struct nearest *nearest, size_t dim)
+{
+    if (nearest->dim == dim)
+        return;
+    drop_index(nearest);
+    memory_free(nearest->tail_ids);
+    memory_free(nearest->tail);
+    nearest->tail_ids = NULL;
+    nearest->tail = NULL;
+    nearest->tail_capacity = 0;
+    nearest->looked_for_index = 0;
+    nearest->dim = dim;
+}
+
 void nearest_reset(struct nearest *nearest)
 {
     drop_index(nearest);

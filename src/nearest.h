@@ -37,6 +37,8 @@ struct neighbour {
 int nearest_init(struct nearest *nearest, const struct store *store, const uint8_t *fingerprint,
                  size_t dim, ernie_error *err);
 void nearest_reset(struct nearest *nearest);
+/* From now on vectors have dim numbers; forgets what was read when they had others. */
+void nearest_set_dim(struct nearest *nearest, size_t dim);
 
 /* The chunks nearest to query [dim], best first, at least want of them when there
  * are so many; *out is released with memory_free. *complete is set when no chunk

@@ -14,6 +14,7 @@ struct reembed {
     const struct ernie_index_options *options;
     struct ernie_progress now;
     ernie_encoder *encoder;
+    struct ernie_encode_options how;
     size_t dim, n, capacity; /* texts waiting, and room for them */
     int64_t *ids;            /* [capacity] */
     char **texts;            /* [capacity] */
@@ -25,7 +26,7 @@ static int flush(struct reembed *reembed, ernie_error *err)
 {
     const struct ernie_index_options *options = reembed->options;
     int status = encode_texts(reembed->encoder, reembed->n, (const char *const *)reembed->texts,
-                              reembed->sizes, NULL, reembed->embeddings, err);
+                              reembed->sizes, &reembed->how, reembed->embeddings, err);
 
     for (size_t i = 0; i < reembed->n; i++) {
         if (status == ERNIE_OK)
@@ -69,6 +70,13 @@ static int reembed_init(struct reembed *reembed, struct ernie_database *database
     reembed->store = database->store;
     reembed->options = options;
     reembed->dim = ernie_model_dim(model);
+    if (database->dim_given > reembed->dim)
+        return error_set(err, ERNIE_EINVAL, "dim: %zu is not in 1..%zu, the numbers of a vector",
+                         database->dim_given, reembed->dim);
+    if (database->dim_given != 0)
+        reembed->dim = database->dim_given;
+    reembed->how = (struct ernie_encode_options){ .prompt = model_passage_prompt(model),
+                                                  .dim = reembed->dim };
     status = store_counts(database->store, &counts, err);
     if (status == ERNIE_OK)
         status = store_text_bytes(database->store, &n_text_bytes, err);
@@ -114,7 +122,7 @@ static int replace_all(struct reembed *reembed, const ernie_model *model, ernie_
     if (status == ERNIE_OK)
         status = flush(reembed, err);
     if (status == ERNIE_OK)
-        status = database_note_model(reembed->store, model, err);
+        status = database_note_model(reembed->store, model, reembed->dim, err);
     if (status == ERNIE_OK)
         status = store_commit(reembed->store, err);
     if (status != ERNIE_OK)
@@ -127,6 +135,7 @@ int ernie_reembed(ernie_database *database, const ernie_model *model,
 {
     struct reembed reembed;
     struct nearest nearest;
+    size_t dim;
     int status;
 
     if (!database->writable || database->model != NULL)
@@ -135,12 +144,12 @@ int ernie_reembed(ernie_database *database, const ernie_model *model,
     status = reembed_init(&reembed, database, model, options, err);
     if (status == ERNIE_OK)
         status = replace_all(&reembed, model, err);
+    dim = reembed.dim;
     reembed_reset(&reembed);
     if (status != ERNIE_OK)
         return status;
     nearest_reset(&database->nearest);
-    status = nearest_init(&nearest, database->store, model->fingerprint.bytes,
-                          ernie_model_dim(model), err);
+    status = nearest_init(&nearest, database->store, model->fingerprint.bytes, dim, err);
     if (status == ERNIE_OK) {
         status = nearest_save(&nearest, database->store, 1, 0, err);
         nearest_reset(&nearest);

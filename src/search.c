@@ -176,7 +176,7 @@ int ernie_search(ernie_database *database, const char *query,
     status = database_check_model(database, err);
     if (status != ERNIE_OK)
         goto done;
-    embedding = memory_new(ernie_model_dim(database->model), sizeof *embedding);
+    embedding = memory_new(database->dim, sizeof *embedding);
     if (embedding == NULL) {
         status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
         goto done;

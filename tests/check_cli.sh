@@ -97,6 +97,33 @@ check 'embed f32 has 4 bytes a number' test "$(wc -c <out)" = $((3 * 384 * 4))
 check 'embed of nothing' sh -c '"$0" embed </dev/null | grep -qx "\[\]"' "$ernie"
 check 'embed says what it cuts' sh -c 'yes 中文 | head -2000 | tr -d "\n" | "$0" embed >/dev/null 2>err &&
 	grep -q "1 text is longer than the model.s 512 tokens" err' "$ernie"
+mkdir prompted && cp -r "$models/ernie-micro-zh-en/." prompted && chmod -R u+w prompted
+echo '{"prompts": {"query": "问题：", "passage": "文字："}}' >prompted/config_sentence_transformers.json
+check 'embed --prompt' run 0 "$ernie" embed -m prompted --prompt query --format f32 茶
+mv out one
+check 'embed --prompt puts the prompt first' run 0 "$ernie" embed -m prompted --format f32 问题：茶
+check 'embed --prompt puts the prompt first: the same' cmp -s one out
+check 'embed --prompt by another name' run 0 "$ernie" embed -m prompted --prompt document --format f32 茶
+check 'embed --prompt by another name: not the same' sh -c '! cmp -s one out'
+check 'embed --prompt that is not there' run 2 "$ernie" embed -m prompted --prompt code 茶
+check 'embed --prompt that is not there, said' one_line_error '--prompt code: the model has no prompt of that name'
+check 'embed --dim' run 0 "$ernie" embed --dim 20 --input texts --format f32
+check 'embed --dim has so many numbers' test "$(wc -c <out)" = $((3 * 20 * 4))
+check 'embed --dim too large' run 2 "$ernie" embed --dim 385 茶
+check 'embed --dim too large, said' one_line_error "--dim 385: the model's vectors have 384 numbers"
+check 'index --dim' run 0 "$ernie" index --db short.db --dim 64 "$documents"
+check 'search in vectors that are cut' run 0 "$ernie" search --db short.db 人工智能
+check 'index again without --dim' run 0 "$ernie" index --db short.db "$documents"
+check 'status says so' run 0 "$ernie" status --db short.db
+check 'status says so: text' grep -q '64 first numbers a vector' out
+check 'status --json says so' run 0 "$ernie" status --db short.db --json
+check 'status --json says so: both' grep -q '"dim":64,"model_dim":384,' out
+check 'index with another --dim' run 2 "$ernie" index --db short.db --dim 32 "$documents"
+check 'index with another --dim says what to do' one_line_error 'embed again with `ernie rebuild --embeddings --dim 32`'
+check 'rebuild --dim alone' run 2 "$ernie" rebuild --db short.db --dim 32
+check 'rebuild --embeddings --dim' run 0 "$ernie" rebuild --db short.db --embeddings --dim 32
+check 'rebuild --embeddings --dim: status' sh -c '"$0" status --db short.db | grep -q "32 first"' "$ernie"
+check 'rebuild --embeddings --dim: verify' run 0 "$ernie" verify --db short.db
 check 'similarity' run 0 "$ernie" similarity 人工智能的发展 深度学习推动AI进步
 check 'similarity is as the model says' grep -qx '0\.5[0-9]*\|0\.6[0-9]*' out
 check 'similarity needs two' run 2 "$ernie" similarity a

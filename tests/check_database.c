@@ -701,6 +701,220 @@ START_TEST(test_a_database_of_another_model_is_refused_and_can_be_moved)
 }
 END_TEST
 
+/* ---- prompts and cut vectors ---- */
+
+/* The default model with prompts, reading 64 tokens at most. */
+static ernie_model *open_prompted_model(void)
+{
+    ernie_model *prompted;
+
+    run("cp -r %s %s/prompted && chmod -R u+w %s", ernie_model_directory(model), folder, folder);
+    write_file("prompted/sentence_bert_config.json", "{\"max_seq_length\": 64}");
+    write_file("prompted/config_sentence_transformers.json",
+               "{\"prompts\": {\"query\": \"问题：\", \"passage\":"
+               " \"这是一段用来回答问题的文字，请读一读下面的话：\"}}");
+    ck_assert_msg(ernie_model_open(in("prompted"), &prompted, &err) == ERNIE_OK, "%s",
+                  err.message);
+    return prompted;
+}
+
+/* The embedding of text as the model gives it; free. */
+static float *embed_as(const ernie_model *with, const char *prompt, size_t dim, const char *text)
+{
+    const struct ernie_encode_options options = { .prompt = prompt, .dim = dim };
+    float *out = calloc(dim, sizeof *out);
+    ernie_encoder *encoder;
+
+    ck_assert_int_eq(ernie_encoder_new(with, 1, &encoder, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_encode_with(encoder, 1, &text, &options, out, &err), ERNIE_OK);
+    ernie_encoder_free(encoder);
+    return out;
+}
+
+/* Each stored vector has dim numbers and is what the model gives of its chunk with the
+ * prompt; and the model reads all of the chunk. How many there are. */
+static size_t check_vectors(const char *name, const ernie_model *with, const char *prompt,
+                            size_t dim)
+{
+    sqlite3_stmt *statement;
+    sqlite3 *connection;
+    size_t n = 0;
+
+    ck_assert_int_eq(sqlite3_open(in(name), &connection), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(connection,
+                                        "SELECT ?1 || text, text, vector FROM ernie_chunks JOIN"
+                                        " ernie_embeddings ON chunk_id = id",
+                                        -1, &statement, NULL),
+                     SQLITE_OK);
+    sqlite3_bind_text(statement, 1, prompt, -1, SQLITE_STATIC);
+    for (; sqlite3_step(statement) == SQLITE_ROW; n++) {
+        float *right = embed_as(with, prompt, dim,
+                                (const char *)sqlite3_column_text(statement, 1));
+        struct ernie_tokens tokens;
+
+        ck_assert_int_eq(sqlite3_column_bytes(statement, 2), (int)(dim * sizeof *right));
+        ck_assert(ernie_cosine(dim, right, sqlite3_column_blob(statement, 2)) > 0.99999);
+        free(right);
+        ck_assert_int_eq(ernie_tokenize(with, (const char *)sqlite3_column_text(statement, 0),
+                                        NULL, 0, &tokens, &err),
+                         ERNIE_OK);
+        ck_assert_uint_le(tokens.n, ernie_model_max_tokens(with));
+        ernie_tokens_reset(&tokens);
+    }
+    sqlite3_finalize(statement);
+    sqlite3_close(connection);
+    return n;
+}
+
+/* The score of the best hit is that of the question with its prompt. */
+static void check_score(ernie_database *database, const ernie_model *with, size_t dim,
+                        const char *query, const char *passage)
+{
+    const char *prompts[] = { ernie_model_prompt(with, "query"),
+                              ernie_model_prompt(with, "passage") };
+    float *a = embed_as(with, prompts[0], dim, query), *b = embed_as(with, prompts[1], dim, passage);
+    struct ernie_hits *hits;
+
+    ck_assert_msg(ernie_search(database, query, NULL, &hits, &err) == ERNIE_OK, "%s",
+                  err.message);
+    ck_assert_uint_ge(hits->n, 1);
+    ck_assert_double_eq_tol(hits->hit[0].score, ernie_cosine(dim, a, b), 1e-5);
+    ernie_hits_free(hits);
+    free(a);
+    free(b);
+}
+
+START_TEST(test_prompts_stand_before_questions_and_passages)
+{
+    ernie_model *prompted = open_prompted_model();
+    const char *prompt = ernie_model_prompt(prompted, "passage");
+    const char *paths[] = { docs };
+    ernie_database *database;
+
+    ck_assert_int_eq(ernie_open(in("a.db"), ERNIE_CREATE, prompted, &database, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_add_text(database, "tea", NULL, "绿茶要用八十度的水", &err), ERNIE_OK);
+    ck_assert_uint_eq(check_vectors("a.db", prompted, prompt, 384), 1);
+    check_score(database, prompted, 384, "怎么泡茶", "绿茶要用八十度的水");
+    run("seq 1 200 | sed 's/$/ 天气很好，我们去公园散步。/' > %s/long.txt", docs);
+    ck_assert_int_eq(ernie_index(database, 1, paths, NULL, NULL, &err), ERNIE_OK);
+    ck_assert_uint_gt(check_vectors("a.db", prompted, prompt, 384), 40);
+    ernie_close(database);
+    /* And so when an older collection moves to this model. */
+    database = open_database("b.db", ERNIE_CREATE);
+    ck_assert_int_eq(ernie_add_text(database, "tea", NULL, "绿茶要用八十度的水", &err), ERNIE_OK);
+    ernie_close(database);
+    ck_assert_int_eq(ernie_open(in("b.db"), ERNIE_WRITE, NULL, &database, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_reembed(database, prompted, NULL, &err), ERNIE_OK);
+    ernie_close(database);
+    ck_assert_uint_eq(check_vectors("b.db", prompted, prompt, 384), 1);
+    ernie_model_close(prompted);
+}
+END_TEST
+
+START_TEST(test_vectors_can_be_cut_once_and_for_all)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_status now;
+
+    ck_assert_int_eq(ernie_set_dim(database, 0, &err), ERNIE_EINVAL);
+    ck_assert_int_eq(ernie_set_dim(database, 385, &err), ERNIE_EINVAL);
+    ck_assert_ptr_nonnull(strstr(err.message, "385 is not in 1..384"));
+    ck_assert_int_eq(ernie_set_dim(database, 32, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_set_dim(database, 64, &err), ERNIE_OK); /* nothing is there yet */
+    write_three();
+    index_folder(database, "docs");
+    ck_assert_str_eq(best(database, "绿茶"), "tea.md");
+    ernie_close(database);
+    ck_assert_uint_ge(check_vectors("a.db", model, "", 64), 3);
+
+    /* Later nobody has to say it again. */
+    database = open_database("a.db", ERNIE_WRITE);
+    ck_assert_str_eq(best(database, "绿茶"), "tea.md");
+    ck_assert_int_eq(ernie_add_text(database, "more", NULL, "铁观音是乌龙茶", &err), ERNIE_OK);
+    check_score(database, model, 64, "铁观音是什么茶", "铁观音是乌龙茶");
+    ck_assert_int_eq(ernie_set_dim(database, 64, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_set_dim(database, 32, &err), ERNIE_EMISMATCH);
+    ck_assert_ptr_nonnull(strstr(err.message, "its vectors have 64 numbers, not 32: leave --dim "
+                                              "out, or embed again with `ernie rebuild "
+                                              "--embeddings --dim 32`"));
+    ck_assert_str_eq(best(database, "铁观音"), "more"); /* and nothing was changed by asking */
+    ck_assert_int_eq(ernie_rebuild(database, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_status(database, &now, &err), ERNIE_OK);
+    ck_assert_uint_eq(now.dim, 64);
+    ck_assert_uint_eq(now.model_dim, 384);
+    ck_assert_uint_eq(now.n_index_vectors, now.n_chunks);
+    ck_assert_msg(ernie_verify(database, NULL, NULL, &err) == ERNIE_OK, "%s", err.message);
+    ernie_close(database);
+    check_vectors("a.db", model, "", 64);
+}
+END_TEST
+
+/* A connection that is open follows when another one makes all vectors anew. */
+START_TEST(test_reembedding_changes_the_length_of_vectors)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE), *other;
+    struct ernie_status now;
+
+    write_three();
+    index_folder(database, "docs");
+    ck_assert_str_eq(best(database, "绿茶"), "tea.md");
+    ck_assert_int_eq(ernie_set_dim(database, 100, &err), ERNIE_EMISMATCH);
+    ck_assert_int_eq(ernie_open(in("a.db"), ERNIE_WRITE, NULL, &other, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_set_dim(other, 385, &err), ERNIE_OK); /* of which model? */
+    ck_assert_int_eq(ernie_reembed(other, model, NULL, &err), ERNIE_EINVAL);
+    ck_assert_int_eq(ernie_set_dim(other, 100, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_reembed(other, model, NULL, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_status(other, &now, &err), ERNIE_OK);
+    ck_assert_uint_eq(now.dim, 100);
+    ck_assert_str_eq(best(database, "绿茶"), "tea.md");
+    ck_assert_int_eq(ernie_status(database, &now, &err), ERNIE_OK);
+    ck_assert_uint_eq(now.dim, 100);
+    ck_assert_int_eq(ernie_add_text(database, "more", NULL, "铁观音是乌龙茶", &err), ERNIE_OK);
+    ernie_close(other);
+    ernie_close(database);
+    ck_assert_uint_ge(check_vectors("a.db", model, "", 100), 4);
+    /* Without a word about it, all numbers are back. */
+    ck_assert_int_eq(ernie_open(in("a.db"), ERNIE_WRITE, NULL, &other, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_reembed(other, model, NULL, &err), ERNIE_OK);
+    ernie_close(other);
+    ck_assert_uint_ge(check_vectors("a.db", model, "", 384), 4);
+}
+END_TEST
+
+/* Another process embeds the first text while this one looks for files. */
+static int add_shorter(void *data, const struct ernie_progress *progress)
+{
+    int *is_done = data;
+
+    if (!*is_done && progress->n_files_total > 0) {
+        ernie_database *other = open_database("a.db", ERNIE_WRITE);
+
+        ck_assert_int_eq(ernie_set_dim(other, 50, &err), ERNIE_OK);
+        ck_assert_int_eq(ernie_add_text(other, "first", NULL, "一段文字", &err), ERNIE_OK);
+        ernie_close(other);
+        *is_done = 1;
+    }
+    return 0;
+}
+
+START_TEST(test_two_that_begin_with_other_lengths_do_not_mix_them)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    int is_done = 0;
+    const struct ernie_index_options options = { .progress = add_shorter,
+                                                 .progress_data = &is_done };
+    const char *paths[] = { docs };
+
+    write_three();
+    ck_assert_int_eq(ernie_index(database, 1, paths, &options, NULL, &err), ERNIE_EMISMATCH);
+    ck_assert_ptr_nonnull(strstr(err.message, "50 numbers now, not 384: index again"));
+    ck_assert_int_eq(is_done, 1);
+    index_folder(database, "docs");
+    ernie_close(database);
+    ck_assert_uint_ge(check_vectors("a.db", model, "", 50), 4);
+}
+END_TEST
+
 START_TEST(test_opening_what_is_no_database)
 {
     ernie_database *database;
@@ -778,6 +992,11 @@ static Suite *suite(void)
           { test_index_file_missing_damaged_or_foreign_changes_no_answer,
             test_rows_newer_than_the_index_are_found_and_deleted_ones_are_not,
             test_a_restored_backup_does_not_meet_the_index_of_its_future } },
+        { "modules",
+          { test_prompts_stand_before_questions_and_passages,
+            test_vectors_can_be_cut_once_and_for_all,
+            test_reembedding_changes_the_length_of_vectors,
+            test_two_that_begin_with_other_lengths_do_not_mix_them } },
         { "database",
           { test_a_database_of_another_model_is_refused_and_can_be_moved,
             test_opening_what_is_no_database, test_reading_only_changes_nothing,

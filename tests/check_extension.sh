@@ -92,6 +92,15 @@ check 'embed of NULL' gives 1 'SELECT ernie_embed(NULL) IS NULL'
 check 'embed takes numbers as text' gives 1 "SELECT ernie_embed(42) = ernie_embed('42')"
 check 'embed of nothing' gives $((dim * 4)) "SELECT length(ernie_embed(''))"
 check 'embed wants one text' refuses 'wrong number of arguments' 'SELECT ernie_embed()'
+check 'embed of the first numbers' gives "80|1.0" \
+	"SELECT length(v), round(ernie_similarity(v, '文本'), 5) FROM (SELECT ernie_embed('文本', NULL, 20) v)"
+check 'embed of more numbers than there are' refuses 'ernie_embed: dim must be' \
+	"SELECT ernie_embed('文本', NULL, $((dim + 1)))"
+check 'embed of no numbers' refuses 'ernie_embed: dim must be' "SELECT ernie_embed('文本', NULL, 0)"
+check 'embed with a prompt that is not there' refuses 'the model has no prompt of that name' \
+	"SELECT ernie_embed('文本', 'query')"
+check 'similarity of vectors of two lengths' refuses 'different lengths' \
+	"SELECT ernie_similarity(ernie_embed('a', NULL, 3), ernie_embed('a', NULL, 4))"
 check 'embed of a megabyte' gives $((dim * 4)) \
 	"SELECT length(ernie_embed(replace(hex(zeroblob(200000)), '00', '文本 ')))"
 check 'similar is more similar' gives 1 \
@@ -265,7 +274,8 @@ leaks() {
 }
 if [ -n "$preload" ]; then
 	for statement in "SELECT ernie_search('茶')" "SELECT ernie_search('')" \
-		"SELECT ernie_embed('茶'), ernie_similarity('茶', '水')" "SELECT ernie_similarity('a', x'00')" \
+		"SELECT ernie_embed('茶'), ernie_similarity('茶', '水')" "SELECT ernie_embed('茶', 'query')" \
+		"SELECT ernie_similarity('a', x'00')" \
 		"SELECT path FROM ernie_search('茶') LIMIT 100" "SELECT * FROM ernie_search('茶', -1)" \
 		"SELECT * FROM ernie_search" \
 		"SELECT raise FROM (SELECT abs(-9223372036854775807 - (rank > 70)) raise

@@ -3,6 +3,7 @@ set -u
 : "${srcdir:=.}" "${builddir:=.}"
 ernie=$(cd "$builddir" && pwd)/ernie
 documents=$(cd "$srcdir" && pwd)/examples/documents
+models=$(cd "$srcdir" && pwd)/models
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 export XDG_DATA_HOME="$work/data"

@@ -42,8 +42,10 @@ int cmd_index(const struct arguments *arguments)
     watch_signals();
     bar_init(&bar);
     started = bar.started;
-    status = ernie_index(database, arguments->n_words, (const char *const *)arguments->words,
-                         &options, &report, &err);
+    status = arguments->dim != 0 ? ernie_set_dim(database, arguments->dim, &err) : ERNIE_OK;
+    if (status == ERNIE_OK)
+        status = ernie_index(database, arguments->n_words, (const char *const *)arguments->words,
+                             &options, &report, &err);
     bar_clear(&bar);
     if (status == ERNIE_OK)
         print_report(&report, seconds_now() - started);

@@ -10,10 +10,10 @@ static int print_json(const struct ernie_status *now)
     if (ernie_text_to_json(now->model_name, &name, &err) != ERNIE_OK)
         return fail_with(&err);
     printf("{\"documents\":%zu,\"failed\":%zu,\"chunks\":%zu,\"roots\":%zu,\"model\":%s,"
-           "\"model_fingerprint\":\"%s\",\"dim\":%zu,\"index\":\"%s\",\"index_vectors\":%zu,"
+           "\"model_fingerprint\":\"%s\",\"dim\":%zu,\"model_dim\":%zu,\"index\":\"%s\",\"index_vectors\":%zu,"
            "\"tail_vectors\":%zu,\"database_bytes\":%" PRIu64 ",\"index_bytes\":%" PRIu64 "}\n",
            now->n_documents, now->n_failed, now->n_chunks, now->n_roots, name,
-           now->model_fingerprint, now->dim, now->index_kind, now->n_index_vectors,
+           now->model_fingerprint, now->dim, now->model_dim, now->index_kind, now->n_index_vectors,
            now->n_tail_vectors, now->database_bytes, now->index_bytes);
     ernie_free(name);
     return EXIT_FOUND;
@@ -27,8 +27,8 @@ static void print_text(const struct ernie_status *now)
     printf("\npassages   %zu\n", now->n_chunks);
     printf("folders    %zu\n", now->n_roots);
     if (now->dim > 0)
-        printf("model      %s (%.8s), %zu numbers a vector\n", now->model_name,
-               now->model_fingerprint, now->dim);
+        printf("model      %s (%.8s), %zu %snumbers a vector\n", now->model_name,
+               now->model_fingerprint, now->dim, now->dim < now->model_dim ? "first " : "");
     printf("index      %s: %zu vectors, and %zu newer ones\n", now->index_kind,
            now->n_index_vectors, now->n_tail_vectors);
     printf("on disk    %.1f MB rows, %.1f MB index\n", (double)now->database_bytes / 1e6,

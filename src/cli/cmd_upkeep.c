@@ -49,7 +49,9 @@ static int rebuild_embeddings(const struct arguments *arguments)
     if (status == EXIT_FOUND) {
         watch_signals();
         bar_init(&bar);
-        status = ernie_reembed(database, model, &options, &err);
+        status = arguments->dim != 0 ? ernie_set_dim(database, arguments->dim, &err) : ERNIE_OK;
+        if (status == ERNIE_OK)
+            status = ernie_reembed(database, model, &options, &err);
         bar_clear(&bar);
         if (status != ERNIE_OK)
             status = fail_with(&err);
@@ -68,6 +70,8 @@ int cmd_rebuild(const struct arguments *arguments)
 
     if (arguments->n_words > 0)
         return fail("rebuild: takes no operand");
+    if (arguments->dim != 0 && !arguments->embeddings)
+        return fail("rebuild: --dim goes with --embeddings");
     if (arguments->embeddings)
         return rebuild_embeddings(arguments);
     status = open_database(arguments, ERNIE_WRITE, &model, &database);

@@ -6,7 +6,8 @@
 
 const struct command commands[] = {
     { "index", "PATH...", "bring the database up to date with files and folders",
-      OPTION_DB | OPTION_MODEL | OPTION_EXCLUDE | OPTION_HIDDEN | OPTION_THREADS, "", cmd_index },
+      OPTION_DB | OPTION_MODEL | OPTION_EXCLUDE | OPTION_HIDDEN | OPTION_DIM | OPTION_THREADS, "",
+      cmd_index },
     { "search", "QUERY...", "show the passages nearest in meaning",
       OPTION_DB | OPTION_MODEL | OPTION_K | OPTION_CHUNKS | OPTION_FORMAT | OPTION_QUERIES,
       "text json jsonl", cmd_search },
@@ -17,7 +18,8 @@ const struct command commands[] = {
     { "verify", "", "compare rows, vectors and vector index with each other",
       OPTION_DB | OPTION_MODEL, "", cmd_verify },
     { "rebuild", "", "build the vector index again from the rows",
-      OPTION_DB | OPTION_MODEL | OPTION_EMBEDDINGS | OPTION_THREADS, "", cmd_rebuild },
+      OPTION_DB | OPTION_MODEL | OPTION_EMBEDDINGS | OPTION_DIM | OPTION_THREADS, "",
+      cmd_rebuild },
     { "embed", "[TEXT...]", "print the embedding of each text",
       OPTION_MODEL | OPTION_INPUT | OPTION_FORMAT | OPTION_PROMPT | OPTION_DIM | OPTION_THREADS,
       "json jsonl f32",
