@@ -9,3 +9,7 @@ bench_encode_LDADD = libencode.la libmodel.la libkernel.la libbase.la
 
 EXTRA_DIST += bench/README.md bench/encode.sh bench/encode_onnxruntime.py bench/search.sh
 CLEANFILES += $(EXTRA_PROGRAMS)
+
+EXTRA_PROGRAMS += bench_quality
+bench_quality_SOURCES = bench/quality.c
+bench_quality_LDADD = libencode.la libmodel.la libkernel.la libbase.la
