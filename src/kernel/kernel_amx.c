@@ -63,10 +63,13 @@ static void multiply_32(size_t n_in, const uint8_t *x, const int8_t *w,
     _tile_stored(3, product[16] + 16, sizeof *product);
 }
 
+/* Up to 16 rows, as a question has: memory is what limits this, and the weights that
+ * come next are asked for while these are used. */
 static void multiply_16(size_t n_in, const uint8_t *x, const int8_t *w,
                         int32_t (*product)[I8_OUTPUTS])
 {
     const int8_t *w1 = w + 16 * n_in;
+    const int8_t *ahead = w + 32 * n_in;
 
     _tile_zero(0);
     _tile_zero(1);
@@ -74,6 +77,8 @@ static void multiply_16(size_t n_in, const uint8_t *x, const int8_t *w,
         _tile_loadd(4, x + k, n_in);
         _tile_loadd(6, w + 16 * k, 64);
         _tile_loadd(7, w1 + 16 * k, 64);
+        for (size_t line = 0; line < 2048; line += 64)
+            _mm_prefetch(ahead + 32 * k + line, _MM_HINT_T0);
         _tile_dpbusd(0, 4, 6);
         _tile_dpbusd(1, 4, 7);
     }

@@ -93,6 +93,26 @@ static inline float gelu(float v)
     return (v > 0 ? v : 0.0f) - 0.5f * fabsf(v) * tail;
 }
 
+/* GELU where int8 numbers come of it, within 6e-5 * max(1, |v|): erf as an odd
+ * polynomial, fitted to the least greatest error on -4..4 (least squares, reweighted by
+ * the error until it is level). No division and no exponential, a fourth of the work. */
+static inline float gelu_near(float v)
+{
+    float c = v > 4.0f ? 4.0f : v, u, p;
+
+    c = c < -4.0f ? -4.0f : c;
+    u = c * c;
+    p = -1.580783910e-09f;
+    p = p * u + 1.217109862e-07f;
+    p = p * u + -4.100864056e-06f;
+    p = p * u + 8.066737495e-05f;
+    p = p * u + -1.048204345e-03f;
+    p = p * u + 9.664874390e-03f;
+    p = p * u + -6.617538043e-02f;
+    p = p * u + 3.988475111e-01f;
+    return v * (0.5f + c * p);
+}
+
 static void add_gelu(size_t n, float *restrict x, const float *restrict bias)
 {
     for (size_t i = 0; i < n; i++)
@@ -221,7 +241,7 @@ static inline void finish_tile(const struct matrix_i8 *w, size_t column, size_t 
             out[j] = (float)(product[i][j] - zero * sum[j]) * (x_scale * scale[j]) + bias[j];
         if (epilogue == EPILOGUE_GELU)
             for (size_t j = 0; j < n_columns; j++)
-                out[j] = gelu(out[j]);
+                out[j] = gelu_near(out[j]);
     }
 }
 
