@@ -303,6 +303,63 @@ START_TEST(test_multiply_i8_on_every_tail)
 }
 END_TEST
 
+/* Against double precision; ldx and ldy are wider than the rows. */
+static void check_product_f32(const struct kernel *kernel, size_t n_rows, size_t n_in, size_t n_out)
+{
+    const size_t padded_in = pack_padded(n_in, I8_INPUTS), ldx = n_in + 3, ldy = n_out + 5;
+    float *w = malloc(n_out * n_in * sizeof *w), *x = malloc(n_rows * ldx * sizeof *x);
+    float *y = malloc(n_rows * ldy * sizeof *y), *bias = malloc(n_out * sizeof *bias);
+    struct matrix_f32 matrix = {
+        .n_in = padded_in,
+        .n_out = n_out,
+        .packed = aligned_alloc(64, pack_padded(n_out, I8_OUTPUTS) * padded_in * 4),
+        .bias = bias,
+    };
+    void *scratch = aligned_alloc(64, f32_scratch(n_rows, n_in));
+
+    fill(n_out * n_in, w, 50, 0.2f), fill(n_rows * ldx, x, 51, 2), fill(n_out, bias, 52, 1);
+    kernel->pack_f32(n_out, n_in, w, matrix.packed);
+    for (int gelu_after = 0; gelu_after < 2; gelu_after++) {
+        for (size_t i = 0; i < n_rows * ldy; i++)
+            y[i] = 42;
+        kernel->multiply_f32(&matrix, n_rows, x, ldx, n_in,
+                             gelu_after ? EPILOGUE_GELU : EPILOGUE_BIAS, y, ldy, scratch);
+        for (size_t r = 0; r < n_rows; r++) {
+            for (size_t o = 0; o < n_out; o++) {
+                double expected = (double)bias[o], size = 1;
+
+                for (size_t i = 0; i < n_in; i++) {
+                    expected += (double)x[r * ldx + i] * w[o * n_in + i];
+                    size += fabs((double)x[r * ldx + i] * w[o * n_in + i]);
+                }
+                ck_assert_double_eq_tol((double)y[r * ldy + o],
+                                        gelu_after ? gelu(expected) : expected, 2e-6 * size);
+            }
+            for (size_t o = n_out; o < ldy; o++)
+                ck_assert(y[r * ldy + o] == 42);
+        }
+    }
+    free(w);
+    free(x);
+    free(y);
+    free(bias);
+    free(matrix.packed);
+    free(scratch);
+}
+
+START_TEST(test_multiply_f32_on_every_tail)
+{
+    for (size_t n = 1; n <= 70; n++) {
+        check_product_f32(kernels[_i], n, 64, 32);
+        check_product_f32(kernels[_i], 5, n, 33);
+        check_product_f32(kernels[_i], 3, 70, n);
+    }
+    for (size_t n_in = 250; n_in < 265; n_in++)
+        check_product_f32(kernels[_i], 13, n_in, 40);
+    check_product_f32(kernels[_i], 50, 700, 96);
+}
+END_TEST
+
 /* Sums that a 16-bit number would not hold, as VPMADDUBSW's does not. */
 START_TEST(test_multiply_i8_does_not_saturate)
 {
@@ -354,7 +411,8 @@ int main(void)
     const TTest *tests[] = { test_dot, test_add, test_add_gelu_is_the_exact_one,
                              test_add_gelu_tails, test_softmax, test_layer_norm,
                              test_attend, test_quantize, test_multiply_i8_on_every_tail,
-                             test_multiply_i8_does_not_saturate };
+                             test_multiply_i8_does_not_saturate,
+                             test_multiply_f32_on_every_tail };
     Suite *s = suite_create("kernel");
     TCase *loops = tcase_create("loops"), *others = tcase_create("blas");
     SRunner *runner;

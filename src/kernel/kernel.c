@@ -32,6 +32,14 @@ static int has_amx(void)
 }
 #endif
 
+size_t f32_scratch(size_t n_rows, size_t n_in)
+{
+    const size_t padded = pack_padded(n_in, I8_INPUTS);
+
+    return pack_padded(n_rows, I8_ROWS) * ((padded > F32_BLOCK ? padded : F32_BLOCK) + F32_GAP) *
+           sizeof(float);
+}
+
 size_t attention_scratch(size_t n, size_t head_size)
 {
     const size_t n_padded = pack_padded(n, ATTENTION_PAD);

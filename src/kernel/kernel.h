@@ -14,6 +14,8 @@ enum epilogue { EPILOGUE_BIAS, EPILOGUE_GELU };
 #define I8_INPUTS  64 /* a multiple of which n_in is */
 #define I8_OUTPUTS 32 /* a multiple of which n_out is, in packed and sum */
 #define I8_ROWS    32 /* a multiple of which quantised rows have memory for */
+#define F32_BLOCK  256 /* inputs that multiply_f32 takes at a time */
+#define F32_GAP    16  /* floats between copied rows, lest all start in one cache set */
 
 /* What attention pads a sequence and a head to within its scratch memory, and the rows
  * of scores that are there at a time. */
@@ -30,6 +32,15 @@ struct matrix_i8 {
     int32_t *sum; /* [n_out, padded] of each output's weights */
     float *scale; /* [n_out] */
     float *bias;  /* [n_out] */
+};
+
+/* The same with float32 weights, in the order that pack_f32 of the same table makes: 4
+ * bytes for each padded weight. */
+struct matrix_f32 {
+    size_t n_in;  /* padded to I8_INPUTS */
+    size_t n_out; /* as the layer has it */
+    void *packed;
+    float *bias; /* [n_out] */
 };
 
 /* Rows as 8-bit numbers, each with its own scale and zero point: x = scale * (q - zero).
@@ -83,6 +94,16 @@ struct kernel { /* one table an instruction set */
      * and GELU within 6e-5 * max(1, |v|), far below a step of the int8 it becomes. */
     void (*multiply_i8)(const struct matrix_i8 *w, size_t n_rows, const struct rows_i8 *x,
                         enum epilogue epilogue, float *y, size_t ldy);
+
+    /* w [n_out][n_in] into packed [n_out, padded to I8_OUTPUTS][n_in, padded] * 4 bytes,
+     * starting at a multiple of 64. */
+    void (*pack_f32)(size_t n_out, size_t n_in, const float *w, void *packed);
+
+    /* y [n_rows][ldy] = epilogue(x [n_rows][ldx] W^T + bias), within what float32 sums
+     * differ by. scratch: f32_scratch(n_rows, n_in) bytes, starting at a multiple of 64. */
+    void (*multiply_f32)(const struct matrix_f32 *w, size_t n_rows, const float *x, size_t ldx,
+                         size_t n_in, enum epilogue epilogue, float *y, size_t ldy,
+                         void *scratch);
 };
 
 extern const struct kernel kernel_scalar;
@@ -93,6 +114,9 @@ extern const struct kernel kernel_avx512;     /* AVX-512 F, BW, DQ and VL */
 extern const struct kernel kernel_avx512vnni; /* and AVX-512 VNNI */
 extern const struct kernel kernel_amx;        /* and AMX int8 */
 #endif
+
+/* Bytes that multiply_f32 needs for n_rows rows of n_in numbers, on any table. */
+size_t f32_scratch(size_t n_rows, size_t n_in);
 
 /* Bytes that attend needs for a sequence of n tokens, on any table. */
 size_t attention_scratch(size_t n, size_t head_size);

@@ -198,6 +198,9 @@ static void layer_norm(size_t n, float *x, const float *residual, const float *g
 }
 
 #include "kernel/attention_loops.h"
+#ifndef OWN_MULTIPLY_F32
+#include "kernel/product_loops.h"
+#endif
 
 #ifndef ATTEND_BF16
 #define ATTEND_BF16 attend
@@ -272,5 +275,5 @@ static void multiply_i8(const struct matrix_i8 *w, size_t n_rows, const struct r
 
 const struct kernel KERNEL_TABLE = {
     KERNEL_NAME, dot, add, add_gelu, softmax, layer_norm,
-    attend, ATTEND_BF16, quantize, multiply_i8,
+    attend, ATTEND_BF16, quantize, multiply_i8, pack_f32, multiply_f32,
 };

@@ -8,6 +8,7 @@ libkernel_la_SOURCES = \
 	src/kernel/kernel_loops.h \
 	src/kernel/kernel_scalar.c \
 	src/kernel/pack.c src/kernel/pack.h \
+	src/kernel/product_loops.h \
 	src/kernel/tile_madd.h
 libkernel_la_CPPFLAGS = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS)
 libkernel_la_LIBADD = $(OPENBLAS_LIBS)

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "kernel/blas.h"
 #include "kernel/kernel.h"
 #include "model/module.h"
 #include "model/weights.h"
@@ -23,7 +22,7 @@ struct encoder {
     float *inner;           /* [FEED_FORWARD_ROWS][F] */
     void *attention;        /* scratch of one head of the longest sequence */
     float *pooled;          /* modules_scratch */
-    struct rows_i8 rows_i8; /* the input of a linear layer */
+    struct linear_scratch linear;
 };
 
 /* Room for the input of any layer as int8: H numbers a token, or F in the feed-forward. */
@@ -33,7 +32,7 @@ static int init_rows(struct encoder *encoder, size_t max_tokens)
     const size_t n_outer = linear_scratch_bytes(max_tokens, config->hidden_size);
     const size_t n_inner = linear_scratch_bytes(FEED_FORWARD_ROWS, config->intermediate_size);
 
-    return linear_scratch_init(&encoder->rows_i8,
+    return linear_scratch_init(&encoder->linear,
                                max_tokens > FEED_FORWARD_ROWS ? max_tokens : FEED_FORWARD_ROWS,
                                n_outer > n_inner ? n_outer : n_inner);
 }
@@ -46,9 +45,8 @@ int encoder_new(const struct ernie_model *model, size_t max_tokens, struct encod
     int status = ERNIE_OK;
 
     if (encoder != NULL) {
-        blas_use_one_thread();
         encoder->model = model;
-        encoder->kernel = kernel_pick();
+        encoder->kernel = model->weights->kernel;
         encoder->hidden = memory_new_aligned(max_tokens, config->hidden_size * sizeof(float));
         encoder->query_key_value =
             memory_new_aligned(max_tokens, 3 * config->hidden_size * sizeof(float));
@@ -83,7 +81,7 @@ void encoder_free(struct encoder *encoder)
     memory_free_aligned(encoder->inner);
     memory_free_aligned(encoder->attention);
     memory_free_aligned(encoder->pooled);
-    linear_scratch_reset(&encoder->rows_i8);
+    linear_scratch_reset(&encoder->linear);
     memory_free(encoder);
 }
 
@@ -131,7 +129,7 @@ static void attend_all(struct encoder *encoder, const struct layer *layer,
     const struct model_config *config = &encoder->model->config;
     void (*attend)(size_t, size_t, const float *, const float *, const float *, size_t, float *,
                    size_t, void *) =
-        layer->query_key_value.weight != NULL ? encoder->kernel->attend
+        layer->query_key_value.f32.packed != NULL ? encoder->kernel->attend
                                               : encoder->kernel->attend_bf16;
     const size_t hidden_size = config->hidden_size, head_size = hidden_size / config->n_heads;
 
@@ -152,7 +150,7 @@ static void attend_all(struct encoder *encoder, const struct layer *layer,
 static void apply_linear(struct encoder *encoder, const struct linear *linear, size_t n,
                          const float *x, enum epilogue epilogue, float *y)
 {
-    linear_apply(linear, encoder->kernel, n, x, epilogue, &encoder->rows_i8, y);
+    linear_apply(linear, encoder->kernel, n, x, epilogue, &encoder->linear, y);
 }
 
 /* Self-attention and feed-forward, each with its residual and normalised after it. */

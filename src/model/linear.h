@@ -8,22 +8,30 @@
 
 struct linear {
     size_t n_in, n_out;
-    float *bias;         /* [n_out] */
-    float *weight;       /* [n_out][n_in], or NULL: the weights are int8 */
-    struct matrix_i8 i8; /* owns packed, sum and scale; its bias is the above */
+    float *bias;           /* [n_out]; f32 and i8 borrow it */
+    struct matrix_f32 f32; /* owns packed, NULL when the weights are int8 */
+    struct matrix_i8 i8;   /* owns packed, sum and scale, NULL when they are float32 */
 };
 
-/* y [n][n_out] = epilogue(x [n][n_in] W^T + b). scratch is for the input as int8:
- * memory for n rows (linear_scratch_init). */
+/* Where a layer puts its input in the form that the product takes: rows as int8, or as
+ * multiply_f32 likes them. */
+struct linear_scratch {
+    void *memory;
+    float *scale;  /* [rows] */
+    int32_t *zero; /* [rows] */
+};
+
+/* y [n][n_out] = epilogue(x [n][n_in] W^T + b). kernel: the one it was packed by. */
 void linear_apply(const struct linear *linear, const struct kernel *kernel, size_t n,
-                  const float *x, enum epilogue epilogue, struct rows_i8 *scratch, float *y);
+                  const float *x, enum epilogue epilogue, struct linear_scratch *scratch,
+                  float *y);
 
 void linear_reset(struct linear *linear);
 
-/* Bytes that n rows of n_in numbers take as int8. */
+/* Bytes that n rows of n_in numbers take. */
 size_t linear_scratch_bytes(size_t n, size_t n_in);
 /* Memory for up to n rows in n_bytes together; 0 when there is none. */
-int linear_scratch_init(struct rows_i8 *scratch, size_t n, size_t n_bytes);
-void linear_scratch_reset(struct rows_i8 *scratch);
+int linear_scratch_init(struct linear_scratch *scratch, size_t n, size_t n_bytes);
+void linear_scratch_reset(struct linear_scratch *scratch);
 
 #endif

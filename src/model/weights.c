@@ -66,6 +66,7 @@ struct loader {
     const struct safetensors *file;
     const char *prefix; /* of every name: "bert.", "ernie." or "" */
     struct hasher *hasher;
+    const struct kernel *kernel; /* that will multiply */
     uint8_t block[BLOCK];
 };
 
@@ -244,16 +245,24 @@ static int load_int8_weights(struct loader *loader, size_t n, const char *const 
 static int load_float_weights(struct loader *loader, size_t n, const char *const *names,
                               size_t n_in, size_t n_out, struct linear *out, ernie_error *err)
 {
+    const size_t padded_in = pack_padded(n_in, I8_INPUTS);
+    const size_t padded_out = pack_padded(n * n_out, I8_OUTPUTS);
+    float *w = memory_new_aligned(n * n_out, n_in * sizeof *w);
     char name[160];
     int status = ERNIE_OK;
 
-    out->weight = memory_new_aligned(n * n_out, n_in * sizeof *out->weight);
-    if (out->weight == NULL)
-        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(loader->file));
+    out->f32.n_in = padded_in;
+    out->f32.n_out = n * n_out;
+    out->f32.packed = memory_new_aligned(padded_out, padded_in * sizeof(float));
+    if (w == NULL || out->f32.packed == NULL)
+        status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(loader->file));
     for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
         snprintf(name, sizeof name, "%s.weight", names[i]);
-        status = load_matrix(loader, name, n_out, n_in, out->weight + i * n_out * n_in, err);
+        status = load_matrix(loader, name, n_out, n_in, w + i * n_out * n_in, err);
     }
+    if (status == ERNIE_OK)
+        loader->kernel->pack_f32(n * n_out, n_in, w, out->f32.packed);
+    memory_free_aligned(w);
     return status;
 }
 
@@ -295,7 +304,7 @@ static int load_linear(struct loader *loader, size_t n, const char *const *names
         status = load_float_weights(loader, n, names, n_in, n_out, out, err);
     if (status == ERNIE_OK)
         status = load_biases(loader, n, names, n_out, out, err);
-    out->i8.bias = out->bias;
+    out->f32.bias = out->i8.bias = out->bias;
     return status;
 }
 
@@ -443,6 +452,7 @@ int weights_load(const struct safetensors *file, const struct model_config *conf
         loader->file = file;
         loader->prefix = find_prefix(file);
         loader->hasher = hasher;
+        loader->kernel = weights->kernel = kernel_pick();
         status = load_all(loader, config, weights, err);
     }
     memory_free(loader);

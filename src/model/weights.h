@@ -36,6 +36,7 @@ struct embedding {
 };
 
 struct weights {
+    const struct kernel *kernel; /* the linear layers are packed for it */
     size_t hidden_size, n_layers;
     struct embedding word, position, token_type, task_type; /* task_type: no rows when absent */
     struct layer_norm embedding_norm;
