@@ -11,6 +11,7 @@
 #define AVXVNNI_BIT  (1u << 4)  /* subleaf 1, EAX */
 #define AMX_TILE_BIT (1u << 24) /* subleaf 0, EDX */
 #define AMX_INT8_BIT (1u << 25)
+#define AMX_BF16_BIT (1u << 22)
 
 static int has_avxvnni(void)
 {
@@ -23,7 +24,7 @@ static int has_avxvnni(void)
  * later): Documentation/arch/x86/xstate.rst. */
 static int has_amx(void)
 {
-    const unsigned needed = AMX_TILE_BIT | AMX_INT8_BIT;
+    const unsigned needed = AMX_TILE_BIT | AMX_INT8_BIT | AMX_BF16_BIT;
     const long request_permission = 0x1023, tile_data = 18; /* ARCH_REQ_XCOMP_PERM */
     unsigned a, b, c, d;
 
