@@ -17,11 +17,17 @@ void pack_i8(size_t n_out, size_t n_in, const int8_t *w, int8_t *packed, int32_t
     memset(packed, 0, padded_out * padded_in);
     memset(sum, 0, padded_out * sizeof *sum);
     for (size_t o = 0; o < n_out; o++) {
+        const int8_t *row = w + o * n_in;
         int8_t *column = packed + o / 16 * 16 * padded_in + o % 16 * 4;
+        int32_t total = 0;
+        size_t i = 0;
 
-        for (size_t i = 0; i < n_in; i++) {
-            column[i / 4 * 64 + i % 4] = w[o * n_in + i];
-            sum[o] += w[o * n_in + i];
-        }
+        for (; i + 4 <= n_in; i += 4)
+            memcpy(column + 16 * i, row + i, 4);
+        for (; i < n_in; i++)
+            column[i / 4 * 64 + i % 4] = row[i];
+        for (i = 0; i < n_in; i++)
+            total += row[i];
+        sum[o] = total;
     }
 }
