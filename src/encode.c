@@ -16,6 +16,10 @@
  * and few enough that what flows between layers stays in the cache. */
 #define BATCH_TOKENS 1024
 
+/* Threads that share the layers of one text: more would wait for each other longer than
+ * they work. */
+#define MAX_TOGETHER 8
+
 /* What one thread needs. */
 struct lane {
     struct encoder *encoder;
@@ -120,6 +124,7 @@ struct work {
     size_t n_skipped; /* of a sequence's tokens, by pooling */
     size_t share; /* texts a thread takes at once: few texts are shared evenly */
     atomic_size_t next;
+    struct barrier barrier; /* of one text on several threads */
 };
 
 /* Puts text i at the end of the lane's batch. */
@@ -156,28 +161,67 @@ static size_t fill(struct work *work, struct lane *lane)
     return n;
 }
 
+static struct token_batch batch_of(const struct work *work, const struct lane *lane, size_t n)
+{
+    return (struct token_batch){ .n_sequences = n,
+                                 .start = lane->start,
+                                 .input_ids = lane->ids,
+                                 .n_skipped = work->n_skipped };
+}
+
+/* The lane's n embeddings to their places, cut to the numbers wanted. */
+static void hand_over(struct work *work, const struct lane *lane, size_t n)
+{
+    const size_t dim = ernie_model_dim(work->encoder->model);
+
+    for (size_t j = 0; j < n; j++) {
+        float *out = work->out + lane->text[j] * work->dim;
+
+        memcpy(out, lane->embeddings + j * dim, work->dim * sizeof *out);
+        if (work->dim < dim)
+            pooling_normalize(work->dim, out);
+    }
+}
+
 static void encode_lane(void *data, size_t i)
 {
     struct work *work = data;
     struct lane *lane = &work->encoder->lane[i];
-    const size_t dim = ernie_model_dim(work->encoder->model);
     size_t n;
 
     while ((n = fill(work, lane)) > 0) {
-        struct token_batch batch = { .n_sequences = n,
-                                     .start = lane->start,
-                                     .input_ids = lane->ids,
-                                     .n_skipped = work->n_skipped };
+        const struct token_batch batch = batch_of(work, lane, n);
 
         encoder_embed(lane->encoder, &batch, lane->embeddings);
-        for (size_t j = 0; j < n; j++) {
-            float *out = work->out + lane->text[j] * work->dim;
-
-            memcpy(out, lane->embeddings + j * dim, work->dim * sizeof *out);
-            if (work->dim < dim)
-                pooling_normalize(work->dim, out);
-        }
+        hand_over(work, lane, n);
     }
+}
+
+/* One text, whose layers some of the lanes share: it is in the first lane's batch. */
+static void encode_together(void *data, size_t i)
+{
+    struct work *work = data;
+    struct lane *first = &work->encoder->lane[0];
+    const struct token_batch batch = batch_of(work, first, 1);
+
+    if (i < work->barrier.n_threads)
+        encoder_embed_together(first->encoder, work->encoder->lane[i].encoder, i,
+                               work->barrier.n_threads, &work->barrier, &batch,
+                               first->embeddings);
+}
+
+static void encode_one(ernie_encoder *encoder, struct work *work)
+{
+    struct lane *lane = &encoder->lane[0];
+
+    if (encoder->n_lanes == 1) {
+        encode_lane(work, 0);
+        return;
+    }
+    fill(work, lane);
+    barrier_init(&work->barrier, encoder->n_lanes < MAX_TOGETHER ? encoder->n_lanes : MAX_TOGETHER);
+    pool_run(encoder->pool, encode_together, work);
+    hand_over(work, lane, 1);
 }
 
 /* Texts with a prompt before each: tokens may reach across the seam, so they become
@@ -238,7 +282,7 @@ static void run(ernie_encoder *encoder, struct work *work)
 {
     work->share = (work->n + encoder->n_lanes - 1) / encoder->n_lanes;
     if (work->n == 1)
-        encode_lane(work, 0); /* waking the others would take longer */
+        encode_one(encoder, work);
     else if (work->n > 1)
         pool_run(encoder->pool, encode_lane, work);
 }

@@ -234,6 +234,11 @@ START_TEST(test_default_model_equals_transformers_on_any_number_of_threads)
         if (n_threads == 1)
             memcpy(first, out, n_texts * dim * sizeof *out);
         ck_assert(memcmp(first, out, n_texts * dim * sizeof *out) == 0);
+        for (size_t i = 0; i < n_texts; i++) { /* alone, its layers shared by the threads */
+            ck_assert_int_eq(ernie_encode(encoder, 1, (const char *const *)texts + i, out, &err),
+                             ERNIE_OK);
+            ck_assert(memcmp(first + i * dim, out, dim * sizeof *out) == 0);
+        }
         ernie_encoder_free(encoder);
     }
     file_reset(&file);

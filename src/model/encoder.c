@@ -85,121 +85,180 @@ void encoder_free(struct encoder *encoder)
     memory_free(encoder);
 }
 
-/* x = layer_norm(x + residual), row by row. */
-static void normalize(const struct encoder *encoder, const struct layer_norm *norm, size_t n,
-                      float *x, const float *residual)
+/* One thread's part of a forward pass. All work on the vectors of shared, each with
+ * scratch memory of its own, and wait for each other after each step. */
+struct part {
+    struct encoder *shared, *own;
+    size_t i, n;
+    struct barrier *barrier; /* NULL when n is 1 */
+};
+
+/* The part's share of n things taken in multiples of unit: [*first, *end). */
+static void share(const struct part *part, size_t n, size_t unit, size_t *first, size_t *end)
 {
+    const size_t n_units = (n + unit - 1) / unit;
+
+    *first = n_units * part->i / part->n * unit;
+    *end = n_units * (part->i + 1) / part->n * unit;
+    if (*end > n)
+        *end = n;
+}
+
+/* x = layer_norm(x + residual), row by row. */
+static void normalize(const struct part *part, const struct layer_norm *norm, size_t n, float *x,
+                      const float *residual)
+{
+    const struct encoder *encoder = part->shared;
     const size_t hidden_size = encoder->model->config.hidden_size;
     const float eps = (float)encoder->model->config.layer_norm_eps;
+    size_t first, end;
 
-    for (size_t i = 0; i < n; i++)
+    share(part, n, 1, &first, &end);
+    for (size_t i = first; i < end; i++)
         encoder->kernel->layer_norm(hidden_size, x + i * hidden_size,
                                     residual != NULL ? residual + i * hidden_size : NULL,
                                     norm->gamma, norm->beta, eps);
+    barrier_wait(part->barrier);
 }
 
 /* The sum of a token's word, position, segment and task-type vectors. */
-static void embed_tokens(struct encoder *encoder, const struct token_batch *batch)
+static void embed_token(const struct weights *weights, const struct token_batch *batch, size_t t,
+                        size_t position, float *x)
 {
-    const struct weights *weights = encoder->model->weights;
     const size_t hidden_size = weights->hidden_size;
 
-    for (size_t i = 0; i < batch->n_sequences; i++) {
-        for (size_t t = batch->start[i]; t < batch->start[i + 1]; t++) {
-            float *x = encoder->hidden + t * hidden_size;
-
-            memset(x, 0, hidden_size * sizeof *x);
-            embedding_add(&weights->word, hidden_size, (size_t)batch->input_ids[t], x);
-            embedding_add(&weights->position, hidden_size, t - batch->start[i], x);
-            embedding_add(&weights->token_type, hidden_size,
-                          batch->token_type_ids != NULL ? (size_t)batch->token_type_ids[t] : 0, x);
-            if (weights->task_type.n_rows > 0)
-                embedding_add(&weights->task_type, hidden_size,
-                              batch->task_type_ids != NULL ? (size_t)batch->task_type_ids[t] : 0,
-                              x);
-        }
-    }
-    normalize(encoder, &weights->embedding_norm, batch->start[batch->n_sequences],
-              encoder->hidden, NULL);
+    memset(x, 0, hidden_size * sizeof *x);
+    embedding_add(&weights->word, hidden_size, (size_t)batch->input_ids[t], x);
+    embedding_add(&weights->position, hidden_size, position, x);
+    embedding_add(&weights->token_type, hidden_size,
+                  batch->token_type_ids != NULL ? (size_t)batch->token_type_ids[t] : 0, x);
+    if (weights->task_type.n_rows > 0)
+        embedding_add(&weights->task_type, hidden_size,
+                      batch->task_type_ids != NULL ? (size_t)batch->task_type_ids[t] : 0, x);
 }
 
-static void attend_all(struct encoder *encoder, const struct layer *layer,
+static void embed_tokens(const struct part *part, const struct token_batch *batch)
+{
+    const struct weights *weights = part->shared->model->weights;
+    float *hidden = part->shared->hidden;
+
+    if (part->i == 0)
+        for (size_t i = 0; i < batch->n_sequences; i++)
+            for (size_t t = batch->start[i]; t < batch->start[i + 1]; t++)
+                embed_token(weights, batch, t, t - batch->start[i],
+                            hidden + t * weights->hidden_size);
+    barrier_wait(part->barrier);
+    normalize(part, &weights->embedding_norm, batch->start[batch->n_sequences], hidden, NULL);
+}
+
+/* Attention, head by head of each sequence. */
+static void attend_all(const struct part *part, const struct layer *layer,
                        const struct token_batch *batch)
 {
+    const struct encoder *encoder = part->shared;
     const struct model_config *config = &encoder->model->config;
     void (*attend)(size_t, size_t, const float *, const float *, const float *, size_t, float *,
                    size_t, void *) =
         layer->query_key_value.f32.packed != NULL ? encoder->kernel->attend
-                                              : encoder->kernel->attend_bf16;
+                                                  : encoder->kernel->attend_bf16;
     const size_t hidden_size = config->hidden_size, head_size = hidden_size / config->n_heads;
+    size_t first, end;
 
+    share(part, config->n_heads, 1, &first, &end);
     for (size_t i = 0; i < batch->n_sequences; i++) {
         const size_t start = batch->start[i], n = batch->start[i + 1] - start;
         const float *rows = encoder->query_key_value + start * 3 * hidden_size;
 
-        for (size_t head = 0; head < config->n_heads; head++) {
+        for (size_t head = first; head < end; head++) {
             const float *query = rows + head * head_size;
 
             attend(n, head_size, query, query + hidden_size, query + 2 * hidden_size,
                    3 * hidden_size, encoder->context + start * hidden_size + head * head_size,
-                   hidden_size, encoder->attention);
+                   hidden_size, part->own->attention);
         }
     }
+    barrier_wait(part->barrier);
 }
 
-static void apply_linear(struct encoder *encoder, const struct linear *linear, size_t n,
+static void apply_linear(const struct part *part, const struct linear *linear, size_t n,
                          const float *x, enum epilogue epilogue, float *y)
 {
-    linear_apply(linear, encoder->kernel, n, x, epilogue, &encoder->linear, y);
+    size_t first, end;
+
+    share(part, linear->n_out, I8_OUTPUTS, &first, &end);
+    linear_apply(linear, part->own->kernel, first, end, n, x, epilogue, &part->own->linear, y);
+    barrier_wait(part->barrier);
 }
 
 /* Self-attention and feed-forward, each with its residual and normalised after it. */
-static void apply_layer(struct encoder *encoder, const struct layer *layer,
+static void apply_layer(const struct part *part, const struct layer *layer,
                         const struct token_batch *batch)
 {
+    const struct encoder *encoder = part->shared;
     const size_t n = batch->start[batch->n_sequences];
     const size_t hidden_size = encoder->model->config.hidden_size;
     float *hidden = encoder->hidden, *attended = encoder->query_key_value;
 
-    apply_linear(encoder, &layer->query_key_value, n, hidden, EPILOGUE_BIAS,
+    apply_linear(part, &layer->query_key_value, n, hidden, EPILOGUE_BIAS,
                  encoder->query_key_value);
-    attend_all(encoder, layer, batch);
+    attend_all(part, layer, batch);
     /* Queries, keys and values are not needed any more: their memory takes the output. */
-    apply_linear(encoder, &layer->attention_output, n, encoder->context, EPILOGUE_BIAS,
-                 attended);
-    normalize(encoder, &layer->attention_norm, n, attended, hidden);
+    apply_linear(part, &layer->attention_output, n, encoder->context, EPILOGUE_BIAS, attended);
+    normalize(part, &layer->attention_norm, n, attended, hidden);
 
     for (size_t i = 0; i < n; i += FEED_FORWARD_ROWS) {
         const size_t rows = n - i < FEED_FORWARD_ROWS ? n - i : FEED_FORWARD_ROWS;
         float *x = attended + i * hidden_size, *y = hidden + i * hidden_size;
 
-        apply_linear(encoder, &layer->intermediate, rows, x, EPILOGUE_GELU, encoder->inner);
-        apply_linear(encoder, &layer->output, rows, encoder->inner, EPILOGUE_BIAS, y);
-        normalize(encoder, &layer->output_norm, rows, y, x);
+        apply_linear(part, &layer->intermediate, rows, x, EPILOGUE_GELU, encoder->inner);
+        apply_linear(part, &layer->output, rows, encoder->inner, EPILOGUE_BIAS, y);
+        normalize(part, &layer->output_norm, rows, y, x);
     }
+}
+
+static void forward(const struct part *part, const struct token_batch *batch)
+{
+    const struct weights *weights = part->shared->model->weights;
+
+    embed_tokens(part, batch);
+    for (size_t i = 0; i < weights->n_layers; i++)
+        apply_layer(part, &weights->layer[i], batch);
 }
 
 const float *encoder_forward(struct encoder *encoder, const struct token_batch *batch)
 {
-    const struct weights *weights = encoder->model->weights;
+    const struct part whole = { .shared = encoder, .own = encoder, .n = 1 };
 
-    embed_tokens(encoder, batch);
-    for (size_t i = 0; i < weights->n_layers; i++)
-        apply_layer(encoder, &weights->layer[i], batch);
+    forward(&whole, batch);
     return encoder->hidden;
 }
 
-void encoder_embed(struct encoder *encoder, const struct token_batch *batch, float *out)
+static void pool(struct encoder *encoder, const struct token_batch *batch, float *out)
 {
     const struct model_config *config = &encoder->model->config;
-    const float *tokens = encoder_forward(encoder, batch);
 
     for (size_t i = 0; i < batch->n_sequences; i++) {
         const size_t n = batch->start[i + 1] - batch->start[i];
         const size_t skipped = batch->n_skipped < n ? batch->n_skipped : n - 1;
 
         modules_apply(encoder->model->modules, encoder->kernel, n - skipped,
-                      tokens + (batch->start[i] + skipped) * config->hidden_size, encoder->pooled,
-                      out + i * config->dim);
+                      encoder->hidden + (batch->start[i] + skipped) * config->hidden_size,
+                      encoder->pooled, out + i * config->dim);
     }
+}
+
+void encoder_embed(struct encoder *encoder, const struct token_batch *batch, float *out)
+{
+    encoder_forward(encoder, batch);
+    pool(encoder, batch, out);
+}
+
+void encoder_embed_together(struct encoder *shared, struct encoder *own, size_t i, size_t n,
+                            struct barrier *barrier, const struct token_batch *batch, float *out)
+{
+    const struct part part = { shared, own, i, n, barrier };
+
+    forward(&part, batch);
+    if (i == 0)
+        pool(shared, batch, out);
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/barrier.h"
 #include "base/error.h"
 #include "model/model.h"
 
@@ -37,5 +38,12 @@ const float *encoder_forward(struct encoder *encoder, const struct token_batch *
 /* Forward, then pooling and further modules as the model says, then length 1: out
  * [n_sequences][dim]. A sequence of no more than n_skipped tokens keeps its last one. */
 void encoder_embed(struct encoder *encoder, const struct token_batch *batch, float *out);
+
+/* encoder_embed by n threads together, for a batch too small to be divided: each calls
+ * this with its number i, an encoder of its own, and the rest alike. shared: the first
+ * thread's encoder. barrier: initialised for n threads. The embeddings are those of
+ * encoder_embed, to the last bit. */
+void encoder_embed_together(struct encoder *shared, struct encoder *own, size_t i, size_t n,
+                            struct barrier *barrier, const struct token_batch *batch, float *out);
 
 #endif

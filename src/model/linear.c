@@ -5,31 +5,45 @@
 #include "base/memory.h"
 #include "kernel/pack.h"
 
-static void apply_i8(const struct linear *linear, const struct kernel *kernel, size_t n,
-                     const float *x, enum epilogue epilogue, struct linear_scratch *scratch,
-                     float *y)
+static void apply_i8(const struct matrix_i8 *matrix, const struct kernel *kernel, size_t n,
+                     size_t n_in, const float *x, enum epilogue epilogue,
+                     struct linear_scratch *scratch, float *y, size_t ldy)
 {
-    const size_t padded = linear->i8.n_in;
     struct rows_i8 rows = { scratch->memory, scratch->scale, scratch->zero };
 
     for (size_t i = 0; i < n; i++) {
-        uint8_t *row = rows.q + i * padded;
+        uint8_t *row = rows.q + i * matrix->n_in;
 
-        kernel->quantize(linear->n_in, x + i * linear->n_in, row, &rows.scale[i], &rows.zero[i]);
-        memset(row + linear->n_in, 0, padded - linear->n_in);
+        kernel->quantize(n_in, x + i * n_in, row, &rows.scale[i], &rows.zero[i]);
+        memset(row + n_in, 0, matrix->n_in - n_in);
     }
-    kernel->multiply_i8(&linear->i8, n, &rows, epilogue, y, linear->n_out);
+    kernel->multiply_i8(matrix, n, &rows, epilogue, y, ldy);
 }
 
-void linear_apply(const struct linear *linear, const struct kernel *kernel, size_t n,
-                  const float *x, enum epilogue epilogue, struct linear_scratch *scratch,
-                  float *y)
+void linear_apply(const struct linear *linear, const struct kernel *kernel, size_t first,
+                  size_t end, size_t n, const float *x, enum epilogue epilogue,
+                  struct linear_scratch *scratch, float *y)
 {
-    if (linear->f32.packed != NULL)
-        kernel->multiply_f32(&linear->f32, n, x, linear->n_in, linear->n_in, epilogue, y,
+    if (first >= end)
+        return;
+    if (linear->f32.packed != NULL) {
+        struct matrix_f32 part = linear->f32;
+
+        part.n_out = end - first;
+        part.packed = (char *)part.packed + first * part.n_in * sizeof(float);
+        part.bias += first;
+        kernel->multiply_f32(&part, n, x, linear->n_in, linear->n_in, epilogue, y + first,
                              linear->n_out, scratch->memory);
-    else
-        apply_i8(linear, kernel, n, x, epilogue, scratch, y);
+    } else {
+        struct matrix_i8 part = linear->i8;
+
+        part.n_out = end - first;
+        part.packed += first * part.n_in;
+        part.sum += first;
+        part.scale += first;
+        part.bias += first;
+        apply_i8(&part, kernel, n, linear->n_in, x, epilogue, scratch, y + first, linear->n_out);
+    }
 }
 
 void linear_reset(struct linear *linear)

@@ -21,10 +21,11 @@ struct linear_scratch {
     int32_t *zero; /* [rows] */
 };
 
-/* y [n][n_out] = epilogue(x [n][n_in] W^T + b). kernel: the one it was packed by. */
-void linear_apply(const struct linear *linear, const struct kernel *kernel, size_t n,
-                  const float *x, enum epilogue epilogue, struct linear_scratch *scratch,
-                  float *y);
+/* Outputs [first, end) of y [n][n_out] = epilogue(x [n][n_in] W^T + b); first is a
+ * multiple of I8_OUTPUTS. kernel: the one it was packed by. */
+void linear_apply(const struct linear *linear, const struct kernel *kernel, size_t first,
+                  size_t end, size_t n, const float *x, enum epilogue epilogue,
+                  struct linear_scratch *scratch, float *y);
 
 void linear_reset(struct linear *linear);
 
