@@ -5,15 +5,16 @@
 #
 # MODEL: a directory with model.safetensors; the other two: the same model as ONNX.
 # FILE: a text a line. PYTHON: one that has onnxruntime and tokenizers (python3).
-# Run where bench_encode was made (make bench_encode). The two take turns; the ratio
-# is that of the medians.
+# ERNIE: the program (./ernie). The two take turns; the ratio is that of the medians.
 set -eu
 model=$1 onnx=$2 tokenizer=$3 texts=$4 threads=${5:-2} rounds=${6:-5}
 here=$(dirname "$0")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for round in $(seq "$rounds"); do
-	./bench_encode "$model" "$texts" "$threads" 3 | tee -a "$work/ours"
+	"${ERNIE:-./ernie}" bench encode --json --model "$model" --input "$texts" --threads "$threads" |
+		sed 's/.*"texts":\([0-9]*\),"tokens":\([0-9]*\),"tokens_per_s":\([0-9]*\).*/ernie: \3 tokens\/s (\1 texts, \2 tokens)/' |
+		tee -a "$work/ours"
 	"${PYTHON:-python3}" "$here/encode_onnxruntime.py" "$onnx" "$tokenizer" "$texts" "$threads" 3 |
 		tee -a "$work/theirs"
 done

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tokens a second of onnxruntime, as encode.c measures ours:
+"""Tokens a second of onnxruntime, as `ernie bench encode` measures ours:
 
     encode_onnxruntime.py MODEL.onnx TOKENIZER.json FILE THREADS [REPEATS]
 

@@ -3,10 +3,6 @@ EXTRA_PROGRAMS += bench_ann
 bench_ann_SOURCES = bench/ann.c
 bench_ann_LDADD = libindex.la libbase.la
 
-EXTRA_PROGRAMS += bench_encode
-bench_encode_SOURCES = bench/encode.c
-bench_encode_LDADD = libencode.la libmodel.la libkernel.la libbase.la
-
 EXTRA_DIST += bench/README.md bench/encode.sh bench/encode_onnxruntime.py bench/search.sh
 CLEANFILES += $(EXTRA_PROGRAMS)
 

@@ -8,10 +8,10 @@ check 'version' run 0 "$ernie" --version
 check 'version is one line' grep -qx 'ernie [0-9.]*' out
 check 'help' run 0 "$ernie" --help
 check 'help fits 80 columns' awk 'length > 80 { exit 1 }' out
-for command in index search remove status verify rebuild embed similarity tokenize; do
+for command in index search remove status verify rebuild embed similarity tokenize bench; do
 	check "help lists $command" grep -q "^  $command " out
 done
-for command in index search embed tokenize; do
+for command in index search embed tokenize bench; do
 	check "$command --help" run 0 "$ernie" $command --help
 	check "$command --help fits 80 columns" awk 'length > 80 { exit 1 }' out
 	run 0 "$ernie" --help
@@ -131,6 +131,39 @@ check 'tokenize' run 0 "$ernie" tokenize '人工智能 AI'
 check 'tokenize begins and ends' sh -c 'head -1 out | grep -q "CLS" && tail -1 out | grep -q "SEP"'
 check 'tokenize json' run 0 "$ernie" tokenize --json --pair b a
 check 'tokenize json has types' grep -q '"token_type_ids":\[0,0,0,1,1\]' out
+
+# ---- bench
+check 'bench encode' run 0 "$ernie" bench encode --input texts --threads 2
+check 'bench encode: speed' grep -qE '^speed +[1-9][0-9]* tokens/s, [0-9]*[1-9][0-9]*\.[0-9] texts/s' out
+check 'bench encode: latency on one thread and on all' sh -c '
+	grep -qE "^  1 thread   p50 [0-9.]+ ms, p95 [0-9.]+ ms$" out && grep -qE "^  2 threads  p50 [0-9.]+ ms, p95" out'
+check 'bench encode: memory' grep -qE '^memory +[1-9][0-9.]* MB' out
+check 'bench encode json' run 0 "$ernie" bench encode --input texts --threads 2 --json
+check 'bench encode json: every number is there and above 0' sh -c '
+	sqlite3 :memory: "SELECT sum(value > 0), sum(type IN ('"'integer', 'real'"')) FROM json_each(readfile('"'out'"'))
+	WHERE key IN ('"'threads', 'texts', 'tokens', 'tokens_per_s', 'texts_per_s', 'query_tokens', 'query_p50_ms',
+	'query_p95_ms', 'query_p50_ms_one_thread', 'query_p95_ms_one_thread', 'open_ms', 'peak_rss_bytes'"')" | grep -qx "12|12"'
+check 'bench encode json: counts' grep -q '"threads":2,"texts":3,"tokens":8,' out
+check 'bench encode json: the query has 12 tokens' grep -q '"query_tokens":12,' out
+check 'bench encode json: p95 is not below p50' sh -c '
+	sqlite3 :memory: "SELECT readfile('"'out'"') ->> '"'query_p95_ms'"' >= readfile('"'out'"') ->> '"'query_p50_ms'"'" | grep -qx 1'
+check 'bench encode json: memory is in bytes' sh -c '
+	sqlite3 :memory: "SELECT readfile('"'out'"') ->> '"'peak_rss_bytes'"' > 10000000" | grep -qx 1'
+check 'bench encode of its own texts' run 0 "$ernie" bench encode --threads 1
+check 'bench encode of its own texts: 256' grep -q '^texts  *256, of ' out
+check 'bench of nothing' run 2 "$ernie" bench
+check 'bench of nothing says what there is' one_line_error 'give `encode`'
+check 'bench of something else' run 2 "$ernie" bench decode
+check 'bench of something else, said' one_line_error 'decode: not one of: encode'
+check 'bench encode takes no text' run 2 "$ernie" bench encode 茶
+check 'bench encode takes no text, said' one_line_error 'give --input FILE'
+check 'bench encode of an empty file' run 2 "$ernie" bench encode --input /dev/null
+check 'bench encode of an empty file, said' one_line_error '/dev/null: no text in it'
+check 'bench encode of no file' run 2 "$ernie" bench encode --input none.txt
+check 'bench encode of no file, said' one_line_error 'none.txt: No such file'
+check 'bench encode with no model' run 2 "$ernie" bench encode -m none
+check 'bench encode --threads 0' run 2 "$ernie" bench encode --threads 0
+check 'bench encode --format f32' run 2 "$ernie" bench encode --format f32
 check 'status' run 0 "$ernie" status
 check 'status counts' grep -qx 'documents  14' out
 check 'status json' run 0 "$ernie" status --format json

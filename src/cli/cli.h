@@ -120,5 +120,6 @@ int cmd_status(const struct arguments *arguments);
 int cmd_verify(const struct arguments *arguments);
 int cmd_rebuild(const struct arguments *arguments);
 int cmd_remove(const struct arguments *arguments);
+int cmd_bench(const struct arguments *arguments);
 
 #endif

@@ -1,6 +1,7 @@
 bin_PROGRAMS += ernie
 ernie_SOURCES = \
 	src/cli/cli.h \
+	src/cli/cmd_bench.c \
 	src/cli/cmd_embed.c \
 	src/cli/cmd_index.c \
 	src/cli/cmd_search.c \
