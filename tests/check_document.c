@@ -186,6 +186,55 @@ START_TEST(test_encodings_are_told_apart)
 }
 END_TEST
 
+/* Short texts without a byte order mark: next to no zero bytes, and U+4E00, which has
+ * one at the other side. */
+START_TEST(test_short_utf16_without_a_mark)
+{
+    static const char *const texts[] = {
+        "会议改到下午三点。",
+        "一个人在一家公司里工作",
+        "今天天气很好，我们去公园。\n明天可能下雨，记得带伞。\n",
+        "人工智能的发展离不开数据和计算能力的进步。",
+        "請在星期五以前把報告寄給我，謝謝。",
+        "这是一份 2024 年的合同，共三页。",
+        "Meeting notes, three o'clock.\nBring the contract.\n",
+        "一",
+    };
+    static const char *const charsets[] = { "UTF-16LE", "UTF-16BE" };
+    char bytes[1024];
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        for (size_t j = 0; j < 2; j++) {
+            size_t size = encode(charsets[j], texts[i], bytes, sizeof bytes);
+
+            if (strlen(texts[i]) > 3) /* one character is anybody's guess, but no crash */
+                check_extract("a.txt", bytes, size, "", texts[i], charsets[j]);
+            else
+                document_format("a.txt", (const uint8_t *)bytes, size);
+        }
+    }
+}
+END_TEST
+
+/* What is no text stays none: bytes by chance, numbers of 16 and 32 bits, programs. */
+START_TEST(test_binary_is_not_text)
+{
+    static uint8_t bytes[4096];
+    uint32_t seed = 1;
+
+    for (int form = 0; form < 4; form++) {
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            seed = seed * 1664525 + 1013904223;
+            bytes[i] = form == 0   ? (uint8_t)(seed >> 24)
+                       : form == 1 ? (i % 2 ? 0 : (uint8_t)(seed >> 24))
+                       : form == 2 ? (i % 4 ? 0 : (uint8_t)(seed >> 24))
+                                   : (i % 4 < 2 ? (uint8_t)(seed >> 24) : 0);
+        }
+        ck_assert_int_eq(document_format("a.txt", bytes, sizeof bytes), DOCUMENT_UNKNOWN);
+    }
+}
+END_TEST
+
 START_TEST(test_markdown)
 {
     static const char text[] =
@@ -391,7 +440,8 @@ int main(void)
           { test_walk_finds_regular_files_in_order_and_stays_inside,
             test_walk_open_refuses_what_is_not_a_regular_file } },
         { "extract",
-          { test_encodings_are_told_apart, test_markdown, test_html, test_html_nested_very_deep,
+          { test_encodings_are_told_apart, test_short_utf16_without_a_mark,
+            test_binary_is_not_text, test_markdown, test_html, test_html_nested_very_deep,
             test_formats, test_lines_are_those_of_the_file } },
         { "chunk",
           { test_chunks_are_whole_sentences_that_cover_the_text,

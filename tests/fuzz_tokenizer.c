@@ -1,7 +1,7 @@
 /* Any bytes as a text, under any rules: the ids are words of the vocabulary, and
  * fewer of them are a prefix. For libFuzzer, built on request:
  *
- *     ./configure CC=clang CFLAGS='-g -O1 -fsanitize=fuzzer-no-link,address,undefined'
+ *     ./configure CC=clang CFLAGS='-g -O1 -fsanitize=fuzzer-no-link,address,undefined' LIBS=-lgomp
  *     make fuzz_tokenizer && srcdir=. ./fuzz_tokenizer -max_len=2000
  */
 #include <stdint.h>

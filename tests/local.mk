@@ -79,13 +79,19 @@ tokenize_lines_SOURCES = tests/tokenize_lines.c
 tokenize_lines_LDADD = libmodel.la libbase.la
 
 # For libFuzzer; built on request, with clang (see the head of each).
-EXTRA_PROGRAMS += fuzz_tokenizer fuzz_vocab
+EXTRA_PROGRAMS += fuzz_tokenizer fuzz_vocab fuzz_extract fuzz_chunk
 fuzz_tokenizer_SOURCES = tests/fuzz_tokenizer.c
 fuzz_tokenizer_LDADD = libmodel.la libbase.la
 fuzz_tokenizer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_vocab_SOURCES = tests/fuzz_vocab.c
 fuzz_vocab_LDADD = libmodel.la libbase.la
 fuzz_vocab_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_extract_SOURCES = tests/fuzz_extract.c
+fuzz_extract_LDADD = libdocument.la libbase.la
+fuzz_extract_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_chunk_SOURCES = tests/fuzz_chunk.c
+fuzz_chunk_LDADD = libchunk.la libbase.la
+fuzz_chunk_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 EXTRA_DIST += \
 	tests/compare_tokenizer.py tests/data/make_tokenizer_reference.py \

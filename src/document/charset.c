@@ -91,6 +91,9 @@ static const struct label {
     { "windows-1258", "windows-1258", "CP1258" },
 };
 
+/* Below so many bytes without a zero, nothing is taken for UTF-16. */
+#define MIN_WIDE_BYTES 16
+
 static const struct charset utf8 = { "UTF-8", NULL, 0 };
 static const struct charset utf16le = { "UTF-16LE", "UTF-16LE", 0 };
 static const struct charset utf16be = { "UTF-16BE", "UTF-16BE", 0 };
@@ -139,33 +142,98 @@ static int has_mark(const uint8_t *bytes, size_t size, struct charset *out)
     return 0;
 }
 
-/* Where the zero bytes are tells UTF-16 from everything else, even when only
- * line breaks and spaces have them, as in Chinese: a unit 0xXX00 (or a lone 0 at
- * the other place) is next to none in text of the right byte order. */
+/* UTF-8 in spite of a few broken bytes: characters of two bytes and more that are
+ * whole are rare in anything else, so a few of them outweigh one that is not. */
+static int is_utf8(const uint8_t *bytes, size_t size)
+{
+    const char *text = (const char *)bytes;
+    size_t n, n_whole = 0, n_broken = 0;
+
+    for (size_t i = 0; i < size; i += n) {
+        int valid = 1;
+
+        utf8_decode(text + i, size - i, &n, &valid);
+        n_broken += (size_t)!valid;
+        n_whole += valid && n > 1;
+    }
+    return n_broken == 0 || n_whole >= 4 * n_broken;
+}
+
+/* Characters that most text of the charset is made of: kana, the punctuation of
+ * Chinese and Japanese, and the commonest ideographs. */
+static int is_common(uint32_t c)
+{
+    size_t low = 0, high = sizeof common_characters / sizeof *common_characters;
+
+    if ((c >= 0x3041 && c <= 0x3093) || (c >= 0x30a1 && c <= 0x30fc))
+        return 1;
+    switch (c) {
+    case 0x2014: case 0x2018: case 0x2019: case 0x201c: case 0x201d: case 0x2026:
+    case 0x3000: case 0x3001: case 0x3002: case 0x3008: case 0x3009: case 0x300a:
+    case 0x300b: case 0x300c: case 0x300d: case 0x300e: case 0x300f: case 0x3010:
+    case 0x3011: case 0xff01: case 0xff08: case 0xff09: case 0xff0c: case 0xff1a:
+    case 0xff1b: case 0xff1f:
+        return 1;
+    default:
+        break;
+    }
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (common_characters[middle] == c)
+            return 1;
+        if (common_characters[middle] < c)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return 0;
+}
+
+/* What the units of a sample are when byte `high` of each is the upper one. */
+struct units {
+    size_t n_text;    /* ASCII and Latin-1 */
+    size_t n_control; /* other units below 0x100 */
+    size_t n_common;  /* what Chinese and Japanese are mostly made of */
+    size_t n_stray;   /* 0xXX00 that is no ideograph: next to none in any language */
+};
+
+static struct units count_units(const uint8_t *bytes, size_t n_units, size_t high)
+{
+    struct units units = { 0, 0, 0, 0 };
+
+    for (size_t i = 0; i < n_units; i++) {
+        const uint32_t h = bytes[2 * i + high], l = bytes[2 * i + !high], unit = h << 8 | l;
+
+        if (h == 0 && (l == '\n' || l == '\r' || l == '\t' || (l >= 0x20 && l < 0x7f) || l >= 0xa0))
+            units.n_text++;
+        else if (h == 0)
+            units.n_control++;
+        else if (is_common(unit))
+            units.n_common++;
+        else if (l == 0 && (unit < 0x4e00 || unit > 0x9f00))
+            units.n_stray++;
+    }
+    return units;
+}
+
+/* UTF-16 is told from everything else, and its two byte orders from each other, by what
+ * the units are: text in the right order, and next to nothing in the other. A zero byte
+ * alone does not tell: the commonest of characters is U+4E00. Without any zero byte, most
+ * units must be common characters. */
 static int is_utf16(const uint8_t *bytes, size_t size, struct charset *out)
 {
-    size_t n_units, n_zero[2] = { 0, 0 }, n_text[2] = { 0, 0 }, n_control[2] = { 0, 0 };
+    const size_t n_units = (size < SAMPLE_BYTES ? size : SAMPLE_BYTES) / 2;
+    const struct units order[2] = { count_units(bytes, n_units, 0),
+                                    count_units(bytes, n_units, 1) };
 
-    if (size > SAMPLE_BYTES)
-        size = SAMPLE_BYTES;
-    n_units = size / 2;
-    for (size_t i = 0; i < n_units; i++) {
-        for (size_t high = 0; high < 2; high++) {
-            uint8_t h = bytes[2 * i + high], l = bytes[2 * i + !high];
-
-            if (h != 0)
-                continue;
-            n_zero[high]++;
-            if (l == '\n' || l == '\r' || l == '\t' || (l >= 0x20 && l < 0x7f) || l >= 0xa0)
-                n_text[high]++;
-            else
-                n_control[high]++;
-        }
-    }
     for (size_t high = 0; high < 2; high++) {
-        /* In text, ASCII comes as (c, 0); nearly all zero bytes stand at one side. */
-        if (n_text[high] > 0 && n_control[high] * 100 <= n_units &&
-            n_zero[!high] * 20 <= n_text[high] && n_text[high] * 200 >= n_units) {
+        const struct units *right = &order[high], *wrong = &order[!high];
+        const size_t n_good = right->n_text + right->n_common;
+
+        if (n_good > 2 * (wrong->n_text + wrong->n_common) && n_good * 200 >= n_units &&
+            right->n_control * 100 <= n_units && right->n_stray * 20 <= n_good &&
+            (right->n_text > 0 || right->n_common * 5 >= n_units * 2)) {
             *out = high == 1 ? utf16le : utf16be;
             return 1;
         }
@@ -175,10 +243,14 @@ static int is_utf16(const uint8_t *bytes, size_t size, struct charset *out)
 
 int charset_is_wide(const uint8_t *bytes, size_t size, struct charset *out)
 {
+    const size_t n = size < SAMPLE_BYTES ? size : SAMPLE_BYTES;
+
     if (has_mark(bytes, size, out))
         return out->iconv != NULL;
-    return memchr(bytes, 0, size < SAMPLE_BYTES ? size : SAMPLE_BYTES) != NULL &&
-           is_utf16(bytes, size, out);
+    if (memchr(bytes, 0, n) != NULL)
+        return is_utf16(bytes, size, out);
+    /* Two letters of ASCII can look like an ideograph. */
+    return n >= MIN_WIDE_BYTES && !is_utf8(bytes, n) && is_utf16(bytes, size, out);
 }
 
 /* ---- decoding ---------------------------------------------------------- */
@@ -287,54 +359,6 @@ int charset_decode(const struct charset *charset, const uint8_t *bytes, size_t s
 }
 
 /* ---- detection --------------------------------------------------------- */
-
-/* UTF-8 in spite of a few broken bytes: characters of two bytes and more that are
- * whole are rare in anything else, so a few of them outweigh one that is not. */
-static int is_utf8(const uint8_t *bytes, size_t size)
-{
-    const char *text = (const char *)bytes;
-    size_t n, n_whole = 0, n_broken = 0;
-
-    for (size_t i = 0; i < size; i += n) {
-        int valid = 1;
-
-        utf8_decode(text + i, size - i, &n, &valid);
-        n_broken += (size_t)!valid;
-        n_whole += valid && n > 1;
-    }
-    return n_broken == 0 || n_whole >= 4 * n_broken;
-}
-
-/* Characters that most text of the charset is made of: kana, the punctuation of
- * Chinese and Japanese, and the commonest ideographs. */
-static int is_common(uint32_t c)
-{
-    size_t low = 0, high = sizeof common_characters / sizeof *common_characters;
-
-    if ((c >= 0x3041 && c <= 0x3093) || (c >= 0x30a1 && c <= 0x30fc))
-        return 1;
-    switch (c) {
-    case 0x2014: case 0x2018: case 0x2019: case 0x201c: case 0x201d: case 0x2026:
-    case 0x3000: case 0x3001: case 0x3002: case 0x3008: case 0x3009: case 0x300a:
-    case 0x300b: case 0x300c: case 0x300d: case 0x300e: case 0x300f: case 0x3010:
-    case 0x3011: case 0xff01: case 0xff08: case 0xff09: case 0xff0c: case 0xff1a:
-    case 0xff1b: case 0xff1f:
-        return 1;
-    default:
-        break;
-    }
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-
-        if (common_characters[middle] == c)
-            return 1;
-        if (common_characters[middle] < c)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return 0;
-}
 
 /* How much of the sample reads as ordinary Chinese or Japanese in this charset: the
  * share of common characters among those past ASCII, each broken byte counting as
