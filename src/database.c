@@ -102,8 +102,8 @@ int database_check_model(struct ernie_database *database, ernie_error *err)
     if (status != ERNIE_OK)
         return status;
     return error_set(err, ERNIE_EMISMATCH,
-                     "%s: made with the model %s (%.8s), not %s (%.8s): give that one with --model, "
-                     "or embed again with `ernie rebuild --embeddings`",
+                     "%s: made with the model %s (%.8s), not %s (%.8s): give that one with "
+                     "--model or ERNIE_MODEL, or embed again with `ernie rebuild --embeddings`",
                      store_path(database->store), name, fingerprint, model_name(database->model),
                      ernie_model_fingerprint(database->model));
 }
