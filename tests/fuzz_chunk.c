@@ -6,6 +6,7 @@
  *     make fuzz_chunk && ./fuzz_chunk -max_len=4000
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,10 +16,21 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void must(int holds)
+#define must(condition) must_hold(condition, #condition)
+
+static void must_hold(int holds, const char *condition)
 {
-    if (!holds)
+    if (!holds) {
+        fprintf(stderr, "does not hold: %s\n", condition);
         abort();
+    }
+}
+
+/* What the chunker takes for space, for it trims it. */
+static int is_space(uint32_t c)
+{
+    return c <= 0x20 || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200b) ||
+           c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000 || c == 0xfeff;
 }
 
 /* A token a character that is no ASCII, a token a run of letters. */
@@ -31,7 +43,7 @@ static size_t count(void *data, const char *text, size_t size)
     for (size_t i = 0; i < size; i += n) {
         uint32_t c = utf8_decode(text + i, size - i, &n, NULL);
 
-        if (c == ' ' || c == '\n' || c == '\t') {
+        if (is_space(c)) {
             in_word = 0;
         } else if (c >= 0x80 || !in_word) {
             tokens++;

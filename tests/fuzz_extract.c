@@ -5,6 +5,7 @@
  *     make fuzz_extract && ./fuzz_extract -max_len=4000
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,10 +14,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void must(int holds)
+#define must(condition) must_hold(condition, #condition)
+
+static void must_hold(int holds, const char *condition)
 {
-    if (!holds)
+    if (!holds) {
+        fprintf(stderr, "does not hold: %s\n", condition);
         abort();
+    }
 }
 
 static void check_text(const char *text, size_t size)
