@@ -8,7 +8,7 @@ check 'version' run 0 "$ernie" --version
 check 'version is one line' grep -qx 'ernie [0-9.]*' out
 check 'help' run 0 "$ernie" --help
 check 'help fits 80 columns' awk 'length > 80 { exit 1 }' out
-for command in index search remove status verify rebuild embed similarity tokenize bench; do
+for command in index search remove status verify rebuild embed similarity tokenize model bench; do
 	check "help lists $command" grep -q "^  $command " out
 done
 for command in index search embed tokenize bench; do
@@ -131,6 +131,27 @@ check 'tokenize' run 0 "$ernie" tokenize '人工智能 AI'
 check 'tokenize begins and ends' sh -c 'head -1 out | grep -q "CLS" && tail -1 out | grep -q "SEP"'
 check 'tokenize json' run 0 "$ernie" tokenize --json --pair b a
 check 'tokenize json has types' grep -q '"token_type_ids":\[0,0,0,1,1\]' out
+
+# ---- model
+check 'model show' run 0 "$ernie" model show
+check 'model show: architecture' grep -q '^architecture   4 layers, hidden 384, 12 heads, feed-forward 1536$' out
+check 'model show: precision' grep -q '^parameters     15.6 million, int8, 16.4 MB$' out
+check 'model show json' run 0 "$ernie" model show --json
+check 'model show json: fingerprint' grep -qE '"fingerprint":"[0-9a-f]{32}"' out
+check 'model show of nothing' run 2 "$ernie" model show /nowhere
+check 'model show of nothing, said' one_line_error '/nowhere/config.json'
+small=$models/../tests/data/encoder/bert-f32
+check 'model quantize' run 0 "$ernie" model quantize "$small" small
+check 'model quantize: report' grep -qE '^cosine +mean 0.99' out
+check 'model quantize: the new one is int8' sh -c '"$0" model show small | grep -q "int8"' "$ernie"
+check 'model quantize: the new one embeds' run 0 "$ernie" embed --model small 茶
+check 'model quantize over something' run 2 "$ernie" model quantize "$small" small
+check 'model quantize over something, said' one_line_error 'small: exists already'
+check 'model quantize of int8' run 2 "$ernie" model quantize small small2
+check 'model quantize of int8, said' one_line_error 'int8 already'
+check 'model quantize by texts' run 0 "$ernie" model quantize "$small" small3 --calibrate texts
+check 'model of nothing' run 2 "$ernie" model
+check 'model of nothing, said' one_line_error 'show, quantize'
 
 # ---- bench
 check 'bench encode' run 0 "$ernie" bench encode --input texts --threads 2

@@ -57,6 +57,12 @@ check_modules_SOURCES = tests/check_modules.c tests/faults.h
 check_modules_CPPFLAGS = $(TEST_CPPFLAGS)
 check_modules_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += check_quantize
+
+check_quantize_SOURCES = tests/check_quantize.c tests/faults.h src/quantize.c
+check_quantize_CPPFLAGS = $(TEST_CPPFLAGS)
+check_quantize_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
+
 check_PROGRAMS += check_document
 
 check_document_SOURCES = tests/check_document.c tests/faults.h

@@ -121,6 +121,11 @@ static int sync_directory(const char *path)
     return why == 0 ? 0 : -1;
 }
 
+int file_write_fd(int fd, const char *path, const void *data, size_t size, ernie_error *err)
+{
+    return write_fully(fd, data, size) == 0 ? ERNIE_OK : error_set_system(err, errno, path);
+}
+
 int file_write_atomic(const char *path, size_t n_parts, const void *const *parts,
                       const size_t *sizes, ernie_error *err)
 {

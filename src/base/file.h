@@ -29,6 +29,9 @@ void file_reset(struct file *file);
 int file_write_atomic(const char *path, size_t n_parts, const void *const *parts,
                       const size_t *sizes, ernie_error *err);
 
+/* Writes all of it to a descriptor, which stays open. path is for messages only. */
+int file_write_fd(int fd, const char *path, const void *data, size_t size, ernie_error *err);
+
 /* "a/b" from "a" and "b"; memory_free. NULL when memory ran out. */
 char *path_join(const char *directory, const char *name);
 /* Everything before the last slash: "." for "a", "/" for "/a"; memory_free. */

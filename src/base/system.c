@@ -23,6 +23,7 @@ struct system_table system_table = {
     .fsync = fsync,
     .rename = rename,
     .unlink = unlink,
+    .rmdir = rmdir,
     .mkdir = mkdir,
     .fdopendir = fdopendir,
     .readdir = readdir,

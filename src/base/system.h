@@ -20,6 +20,7 @@ struct system_table {
     int (*fsync)(int fd);
     int (*rename)(const char *from, const char *to);
     int (*unlink)(const char *path);
+    int (*rmdir)(const char *path);
     int (*mkdir)(const char *path, mode_t mode);
     DIR *(*fdopendir)(int fd);
     struct dirent *(*readdir)(DIR *directory);

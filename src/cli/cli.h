@@ -21,6 +21,7 @@ struct arguments {
     const char *queries;
     const char *pair;
     const char *prompt;
+    const char *calibrate;
     enum format format;
     size_t k, n_threads, max_tokens, dim;
     int all_chunks, hidden, embeddings;
@@ -46,7 +47,8 @@ enum {
     OPTION_MAX_TOKENS = 1 << 11,
     OPTION_EMBEDDINGS = 1 << 12,
     OPTION_PROMPT = 1 << 13,
-    OPTION_DIM = 1 << 14
+    OPTION_DIM = 1 << 14,
+    OPTION_CALIBRATE = 1 << 15
 };
 
 struct command {
@@ -120,6 +122,7 @@ int cmd_status(const struct arguments *arguments);
 int cmd_verify(const struct arguments *arguments);
 int cmd_rebuild(const struct arguments *arguments);
 int cmd_remove(const struct arguments *arguments);
+int cmd_model(const struct arguments *arguments);
 int cmd_bench(const struct arguments *arguments);
 
 #endif

@@ -4,6 +4,7 @@ ernie_SOURCES = \
 	src/cli/cmd_bench.c \
 	src/cli/cmd_embed.c \
 	src/cli/cmd_index.c \
+	src/cli/cmd_model.c \
 	src/cli/cmd_search.c \
 	src/cli/cmd_status.c \
 	src/cli/cmd_tokenize.c \

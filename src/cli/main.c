@@ -29,6 +29,8 @@ const struct command commands[] = {
     { "tokenize", "TEXT", "print the tokens that the model reads",
       OPTION_MODEL | OPTION_PAIR | OPTION_MAX_TOKENS | OPTION_INPUT | OPTION_FORMAT,
       "text json jsonl", cmd_tokenize },
+    { "model", "show [DIR] | quantize DIR OUT", "what a model is; make one with int8 weights of it",
+      OPTION_FORMAT | OPTION_CALIBRATE, "text json", cmd_model },
     { "bench", "encode", "how fast the model reads texts on this machine",
       OPTION_MODEL | OPTION_INPUT | OPTION_FORMAT | OPTION_THREADS, "text json", cmd_bench },
     { NULL, NULL, NULL, 0, NULL, NULL },

@@ -25,7 +25,8 @@ enum {
     LONG_EMBEDDINGS,
     LONG_JSON,
     LONG_PROMPT,
-    LONG_DIM
+    LONG_DIM,
+    LONG_CALIBRATE
 };
 
 static const struct option_row rows[] = {
@@ -44,6 +45,7 @@ static const struct option_row rows[] = {
     { OPTION_MAX_TOKENS, LONG_MAX_TOKENS, "max-tokens", "N", "cut after so many tokens" },
     { OPTION_PROMPT, LONG_PROMPT, "prompt", "NAME", "put the model's prompt of this name first" },
     { OPTION_DIM, LONG_DIM, "dim", "N", "keep the first N numbers of each vector" },
+    { OPTION_CALIBRATE, LONG_CALIBRATE, "calibrate", "FILE", "texts that choose how weights are cut" },
     { OPTION_THREADS, 't', "threads", "N", "threads (one a core)" },
 };
 #define N_ROWS (sizeof rows / sizeof rows[0])
@@ -155,6 +157,9 @@ static int set_option(const struct command *command, int letter, const char *val
         return parse_count("max-tokens", value, &out->max_tokens);
     case LONG_PROMPT:
         out->prompt = value;
+        return -1;
+    case LONG_CALIBRATE:
+        out->calibrate = value;
         return -1;
     case LONG_DIM:
         return parse_count("dim", value, &out->dim);

@@ -1,6 +1,7 @@
 noinst_LTLIBRARIES += libmodel.la
 libmodel_la_SOURCES = \
 	src/model/config.c src/model/config.h \
+	src/model/directory.c src/model/directory.h \
 	src/model/encoder.c src/model/encoder.h \
 	src/model/linear.c src/model/linear.h \
 	src/model/model.c src/model/model.h \

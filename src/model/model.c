@@ -359,3 +359,55 @@ const char *model_passage_prompt(const struct ernie_model *model)
 
     return text != NULL ? text : "";
 }
+
+/* ---- what it is -------------------------------------------------------- */
+
+static void name_poolings(const struct model_config *config, size_t size, char *out)
+{
+    static const char *const names[] = { "mean", "cls", "max", "mean_sqrt_len", "last_token" };
+    size_t n = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < config->n_poolings && n < size; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", i > 0 ? "+" : "",
+                              names[config->pooling[i]]);
+}
+
+int ernie_model_info(const ernie_model *model, struct ernie_model_info *out, ernie_error *err)
+{
+    const struct model_config *config = &model->config;
+    struct safetensors *file = NULL;
+    char *path = path_join(model->directory, "model.safetensors");
+    int status;
+
+    if (path == NULL)
+        return error_set(err, ERNIE_ENOMEM, "model: out of memory");
+    status = safetensors_open(path, &file, err);
+    memory_free(path);
+    if (status != ERNIE_OK)
+        return status;
+    memset(out, 0, sizeof *out);
+    out->n_layers = config->n_layers;
+    out->hidden_size = config->hidden_size;
+    out->n_heads = config->n_heads;
+    out->intermediate_size = config->intermediate_size;
+    out->vocab_size = config->vocab_size;
+    out->max_tokens = config->max_tokens;
+    out->dim = config->dim;
+    out->kernel = model->weights->kernel->name;
+    name_poolings(config, sizeof out->pooling, out->pooling);
+    for (size_t i = 0; i < safetensors_count(file); i++) {
+        const struct tensor *tensor = safetensors_at(file, i);
+        const size_t n = strlen(tensor->name);
+
+        if (tensor->type == TENSOR_OTHER || (n > 6 && strcmp(tensor->name + n - 6, "_scale") == 0))
+            continue; /* no parameters of their own */
+        out->n_parameters += tensor->size_bytes / tensor_type_size(tensor->type);
+        if (tensor->type == TENSOR_I8)
+            out->n_int8_parameters += tensor->size_bytes;
+        if (tensor->start + tensor->size_bytes > out->weights_bytes)
+            out->weights_bytes = tensor->start + tensor->size_bytes;
+    }
+    safetensors_close(file);
+    return ERNIE_OK;
+}

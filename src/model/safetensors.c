@@ -292,3 +292,67 @@ int safetensors_read(const struct safetensors *file, const struct tensor *tensor
         return error_set(err, ERNIE_EINVAL, "%s: %s: read past its end", file->path, tensor->name);
     return read_at(file, tensor->start + offset, size, out, err);
 }
+
+size_t safetensors_count(const struct safetensors *file)
+{
+    return file->n;
+}
+
+const struct tensor *safetensors_at(const struct safetensors *file, size_t i)
+{
+    return &file->tensor[i];
+}
+
+/* ---- numbers of other formats ------------------------------------------ */
+
+static float float_of_bits(uint32_t bits)
+{
+    float value;
+
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* IEEE 754 binary16. */
+static float from_f16(uint16_t half)
+{
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31,
+             fraction = half & 0x3ff;
+
+    if (exponent == 31) /* infinity and NaN stay so */
+        return float_of_bits(sign | 0x7f800000 | fraction << 13);
+    if (exponent == 0) /* zero and subnormals: fraction * 2^-24 */
+        return (sign ? -1.0f : 1.0f) * (float)fraction * 0x1p-24f;
+    return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
+}
+
+size_t tensor_type_size(enum tensor_type type)
+{
+    return type == TENSOR_F32 ? 4 : type == TENSOR_I8 ? 1 : 2;
+}
+
+void tensor_widen(enum tensor_type type, size_t n, const uint8_t *bytes, float *out)
+{
+    uint16_t half;
+
+    switch (type) {
+    case TENSOR_F32:
+        memcpy(out, bytes, n * sizeof *out);
+        break;
+    case TENSOR_F16:
+        for (size_t i = 0; i < n; i++) {
+            memcpy(&half, bytes + 2 * i, sizeof half);
+            out[i] = from_f16(half);
+        }
+        break;
+    case TENSOR_BF16: /* the upper half of a float32 */
+        for (size_t i = 0; i < n; i++) {
+            memcpy(&half, bytes + 2 * i, sizeof half);
+            out[i] = float_of_bits((uint32_t)half << 16);
+        }
+        break;
+    default:
+        for (size_t i = 0; i < n; i++)
+            out[i] = (float)(int8_t)bytes[i];
+    }
+}

@@ -37,4 +37,13 @@ const struct tensor *safetensors_find(const struct safetensors *file, const char
 int safetensors_read(const struct safetensors *file, const struct tensor *tensor, size_t offset,
                      size_t size, void *out, ernie_error *err);
 
+/* The tensors one by one, in the order of their names. */
+size_t safetensors_count(const struct safetensors *file);
+const struct tensor *safetensors_at(const struct safetensors *file, size_t i);
+
+/* Bytes of a number; not for TENSOR_OTHER. */
+size_t tensor_type_size(enum tensor_type type);
+/* n numbers of a type as float32; bytes need no alignment. */
+void tensor_widen(enum tensor_type type, size_t n, const uint8_t *bytes, float *out);
+
 #endif

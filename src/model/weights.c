@@ -10,56 +10,6 @@
 /* Bytes converted at once: a part of the file that stays in the cache. */
 #define BLOCK 65536
 
-/* ---- numbers of other formats ------------------------------------------ */
-
-static float float_of_bits(uint32_t bits)
-{
-    float value;
-
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* IEEE 754 binary16. */
-static float from_f16(uint16_t half)
-{
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31,
-             fraction = half & 0x3ff;
-
-    if (exponent == 31) /* infinity and NaN stay so */
-        return float_of_bits(sign | 0x7f800000 | fraction << 13);
-    if (exponent == 0) /* zero and subnormals: fraction * 2^-24 */
-        return (sign ? -1.0f : 1.0f) * (float)fraction * 0x1p-24f;
-    return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
-}
-
-/* n numbers of a type into float32; bytes need no alignment. */
-static void widen(enum tensor_type type, size_t n, const uint8_t *bytes, float *out)
-{
-    uint16_t half;
-
-    switch (type) {
-    case TENSOR_F32:
-        memcpy(out, bytes, n * sizeof *out);
-        break;
-    case TENSOR_F16:
-        for (size_t i = 0; i < n; i++) {
-            memcpy(&half, bytes + 2 * i, sizeof half);
-            out[i] = from_f16(half);
-        }
-        break;
-    case TENSOR_BF16: /* the upper half of a float32 */
-        for (size_t i = 0; i < n; i++) {
-            memcpy(&half, bytes + 2 * i, sizeof half);
-            out[i] = float_of_bits((uint32_t)half << 16);
-        }
-        break;
-    default:
-        for (size_t i = 0; i < n; i++)
-            out[i] = (float)(int8_t)bytes[i];
-    }
-}
-
 /* ---- loading ----------------------------------------------------------- */
 
 struct loader {
@@ -69,11 +19,6 @@ struct loader {
     const struct kernel *kernel; /* that will multiply */
     uint8_t block[BLOCK];
 };
-
-static size_t type_size(enum tensor_type type)
-{
-    return type == TENSOR_F32 ? 4 : type == TENSOR_I8 ? 1 : 2;
-}
 
 /* Finds a tensor and checks its shape; a vector has columns 1 and may be written
  * [rows] or [rows][1]. *out is NULL when there is none of the name. */
@@ -110,7 +55,7 @@ static int missing(const struct loader *loader, const char *name, ernie_error *e
 static int read_floats(struct loader *loader, const struct tensor *tensor, float *out,
                        ernie_error *err)
 {
-    const size_t size = type_size(tensor->type);
+    const size_t size = tensor_type_size(tensor->type);
 
     for (size_t offset = 0; offset < tensor->size_bytes; offset += BLOCK) {
         size_t n = tensor->size_bytes - offset < BLOCK ? tensor->size_bytes - offset : BLOCK;
@@ -120,7 +65,7 @@ static int read_floats(struct loader *loader, const struct tensor *tensor, float
         if (status != ERNIE_OK)
             return status;
         hasher_add(loader->hasher, loader->block, n);
-        widen(tensor->type, n / size, loader->block, part);
+        tensor_widen(tensor->type, n / size, loader->block, part);
         for (size_t i = 0; i < n / size; i++)
             if (!isfinite(part[i]))
                 return error_set(err, ERNIE_EFORMAT, "%s: %s: holds infinity or NaN",

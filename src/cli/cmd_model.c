@@ -1,0 +1,158 @@
+/* ernie model show DIR | quantize DIR OUT: what a model is, and a smaller one of it. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const char *precision_of(const struct ernie_model_info *info)
+{
+    return info->n_int8_parameters == 0                           ? "float"
+           : info->n_int8_parameters * 10 < info->n_parameters * 9 ? "int8 and float"
+                                                                   : "int8";
+}
+
+static void print_text(const ernie_model *model, const struct ernie_model_info *info)
+{
+    printf("%-14s %s\n", "directory", ernie_model_directory(model));
+    printf("%-14s %zu layers, hidden %zu, %zu heads, feed-forward %zu\n", "architecture",
+           info->n_layers, info->hidden_size, info->n_heads, info->intermediate_size);
+    printf("%-14s %.1f million, %s, %.1f MB\n", "parameters", (double)info->n_parameters / 1e6,
+           precision_of(info), (double)info->weights_bytes / 1e6);
+    printf("%-14s %zu words\n", "vocabulary", info->vocab_size);
+    printf("%-14s %zu\n", "max tokens", info->max_tokens);
+    printf("%-14s %s, dimension %zu\n", "pooling", info->pooling, info->dim);
+    printf("%-14s %s\n", "kernels", info->kernel);
+    printf("%-14s %s\n", "fingerprint", ernie_model_fingerprint(model));
+}
+
+static int print_json(const ernie_model *model, const struct ernie_model_info *info)
+{
+    char *directory;
+    ernie_error err;
+
+    if (ernie_text_to_json(ernie_model_directory(model), &directory, &err) != ERNIE_OK)
+        return fail_with(&err);
+    printf("{\"directory\":%s,\"n_layers\":%zu,\"hidden_size\":%zu,\"n_heads\":%zu,"
+           "\"intermediate_size\":%zu,\"vocab_size\":%zu,\"max_tokens\":%zu,"
+           "\"pooling\":\"%s\",\"dim\":%zu,\"n_parameters\":%" PRIu64
+           ",\"n_int8_parameters\":%" PRIu64 ",\"weights_bytes\":%" PRIu64
+           ",\"precision\":\"%s\",\"kernel\":\"%s\",\"fingerprint\":\"%s\"}\n",
+           directory, info->n_layers, info->hidden_size, info->n_heads, info->intermediate_size,
+           info->vocab_size, info->max_tokens, info->pooling, info->dim, info->n_parameters,
+           info->n_int8_parameters, info->weights_bytes, precision_of(info), info->kernel,
+           ernie_model_fingerprint(model));
+    ernie_free(directory);
+    return EXIT_FOUND;
+}
+
+static int show(const struct arguments *arguments)
+{
+    struct ernie_model_info info;
+    ernie_model *model;
+    ernie_error err;
+    int status = EXIT_FOUND;
+
+    if (arguments->n_words > 2)
+        return fail("model show: takes one directory (else our own model is shown)");
+    if (ernie_model_open(arguments->n_words == 2 ? arguments->words[1] : NULL, &model, &err) !=
+        ERNIE_OK)
+        return fail_with(&err);
+    if (ernie_model_info(model, &info, &err) != ERNIE_OK)
+        status = fail_with(&err);
+    else if (arguments->format == FORMAT_JSON)
+        status = print_json(model, &info);
+    else
+        print_text(model, &info);
+    ernie_model_close(model);
+    return status;
+}
+
+/* ---- quantize ---------------------------------------------------------- */
+
+struct texts {
+    size_t n;
+    char **text; /* [n] */
+};
+
+static void texts_reset(struct texts *texts)
+{
+    for (size_t i = 0; i < texts->n; i++)
+        free(texts->text[i]);
+    free(texts->text);
+}
+
+static int texts_read(const char *path, struct texts *out)
+{
+    struct lines *lines;
+    const char *line;
+    int status = lines_open(path, &lines), read_status;
+
+    if (status != EXIT_FOUND)
+        return status;
+    while (status == EXIT_FOUND && (line = lines_next(lines)) != NULL) {
+        char **grown = reallocarray(out->text, out->n + 1, sizeof *grown);
+        char *copy = strdup(line);
+
+        if (grown != NULL)
+            out->text = grown;
+        if (grown == NULL || copy == NULL) {
+            free(copy);
+            status = fail("out of memory");
+        } else if (copy[0] == '\0') {
+            free(copy);
+        } else {
+            out->text[out->n++] = copy;
+        }
+    }
+    read_status = lines_close(lines);
+    return read_status != EXIT_FOUND ? read_status : status;
+}
+
+static void print_report(const char *out, const struct ernie_quantize_report *report)
+{
+    const double before = (double)report->bytes_before, after = (double)report->bytes_after;
+
+    printf("%s: %zu matrices as int8\n", out, report->n_matrices);
+    printf("%-10s %.1f MB, from %.1f MB (%+.0f %%)\n", "size", after / 1e6, before / 1e6,
+           100 * (after / before - 1));
+    printf("%-10s %s\n", "clipping", report->clipping);
+    printf("%-10s mean %.5f, least %.5f, on %zu texts\n", "cosine", report->cosine_mean,
+           report->cosine_least, report->n_texts);
+    printf("%-10s %.0f tokens/s, from %.0f\n", "speed", report->tokens_per_s_after,
+           report->tokens_per_s_before);
+}
+
+static int quantize(const struct arguments *arguments)
+{
+    struct ernie_quantize_report report;
+    struct texts texts = { 0, NULL };
+    ernie_error err;
+    int status = EXIT_FOUND;
+
+    if (arguments->n_words != 3)
+        return fail("model quantize: needs a model's directory and a new one's name");
+    if (arguments->calibrate != NULL)
+        status = texts_read(arguments->calibrate, &texts);
+    if (status == EXIT_FOUND && arguments->calibrate != NULL && texts.n < 2)
+        status = fail("%s: needs two texts or more", arguments->calibrate);
+    if (status == EXIT_FOUND &&
+        ernie_model_quantize(arguments->words[1], arguments->words[2], texts.n,
+                             (const char *const *)texts.text, &report, &err) != ERNIE_OK)
+        status = fail_with(&err);
+    if (status == EXIT_FOUND)
+        print_report(arguments->words[2], &report);
+    texts_reset(&texts);
+    return status;
+}
+
+int cmd_model(const struct arguments *arguments)
+{
+    const char *what = arguments->n_words > 0 ? arguments->words[0] : "";
+
+    if (strcmp(what, "show") == 0)
+        return show(arguments);
+    if (strcmp(what, "quantize") == 0)
+        return quantize(arguments);
+    return fail("model: what to do is one of: show, quantize");
+}
