@@ -386,6 +386,33 @@ START_TEST(test_points_that_end_no_sentence)
 }
 END_TEST
 
+/* What a tokenizer reads of a text with control characters in it. */
+static size_t count_letters(void *data, const char *text, size_t size)
+{
+    size_t n = 0;
+
+    (void)data;
+    for (size_t i = 0; i < size; i++)
+        n += text[i] >= 'a' && text[i] <= 'z';
+    return n;
+}
+
+/* The last paragraphs have no tokens: what was taken for them out of the chunk before
+ * must not get lost (found by fuzz_chunk). */
+START_TEST(test_an_end_without_tokens_takes_nothing_along)
+{
+    static const char text[] = "\x1b\n\na\x1b\x1b\x1b\n\n\x1b\n\x1b\x1b\x1b\x1b\x1b\x1b";
+    struct chunk_list list = { 0 };
+
+    ck_assert_int_eq(chunk_text(text, sizeof text - 1, 1, count_letters, NULL, &list, &err),
+                     ERNIE_OK);
+    ck_assert_uint_eq(list.n, 1);
+    ck_assert_ptr_nonnull(memchr(text + list.chunk[0].start, 'a',
+                                 list.chunk[0].end - list.chunk[0].start));
+    chunk_list_reset(&list);
+}
+END_TEST
+
 START_TEST(test_empty_texts_have_no_chunks)
 {
     struct chunk_list list;
@@ -446,7 +473,8 @@ int main(void)
         { "chunk",
           { test_chunks_are_whole_sentences_that_cover_the_text,
             test_a_long_sentence_is_cut_between_characters, test_points_that_end_no_sentence,
-            test_empty_texts_have_no_chunks, test_running_out_of_memory_at_each_allocation } },
+            test_an_end_without_tokens_takes_nothing_along, test_empty_texts_have_no_chunks,
+            test_running_out_of_memory_at_each_allocation } },
     };
     Suite *s = suite_create("document");
     SRunner *runner;

@@ -303,7 +303,7 @@ static int close_last(struct chunker *chunker)
     size_t first = chunker->current, n_tokens = n_new, end, n_repeated;
     const struct piece *piece = chunker->piece;
 
-    if (chunker->n_pieces == chunker->current)
+    if (n_new == 0) /* nothing is left but space and what the tokenizer does not read */
         return 0;
     end = piece[chunker->n_pieces - 1].end;
     if (before == NULL || n_new * 4 >= chunker->max_tokens)
@@ -334,8 +334,6 @@ static int close_last(struct chunker *chunker)
     }
     before->end = piece[first - 1].end;
     n_repeated = may_repeat(chunker, first, n_tokens, end) ? piece[first - 1].n_tokens : 0;
-    if (n_new == 0)
-        return 0;
     return add_chunk(chunker, piece[n_repeated > 0 ? first - 1 : first].start, end,
                      n_tokens + n_repeated);
 }
