@@ -3,9 +3,16 @@ EXTRA_PROGRAMS += bench_ann
 bench_ann_SOURCES = bench/ann.c
 bench_ann_LDADD = libindex.la libbase.la
 
-EXTRA_DIST += bench/README.md bench/encode.sh bench/encode_onnxruntime.py bench/search.sh
+EXTRA_DIST += bench/README.md bench/encode.sh bench/encode_llama.mjs bench/encode_peer.py \
+	bench/make_gguf.py bench/make_texts.py bench/search.sh
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 EXTRA_PROGRAMS += bench_quality
 bench_quality_SOURCES = bench/quality.c
 bench_quality_LDADD = libencode.la libmodel.la libkernel.la libbase.la
+
+# With oneDNN too: make bench_gemm DNNL_LIBS=-ldnnl (after make clean, if made without).
+EXTRA_PROGRAMS += bench_gemm
+bench_gemm_SOURCES = bench/gemm.c
+bench_gemm_CPPFLAGS = $(AM_CPPFLAGS) $(DNNL_LIBS:-ldnnl=-DWITH_DNNL)
+bench_gemm_LDADD = libkernel.la libbase.la $(DNNL_LIBS)
