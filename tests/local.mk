@@ -1,6 +1,7 @@
 # One program a module. Each links the convenience libraries it tests, so that
 # `make check TESTS=check_chunk` builds no more than that.
-AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' builddir='$(builddir)' SQLITE3='$(SQLITE3)' ; \
+# Seconds before a test counts as hung: machines that run them may be busy.
+AM_TESTS_ENVIRONMENT = CK_DEFAULT_TIMEOUT=120 ; export CK_DEFAULT_TIMEOUT ; srcdir='$(srcdir)' builddir='$(builddir)' SQLITE3='$(SQLITE3)' ; \
 	export srcdir builddir SQLITE3 ;
 TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS)
 

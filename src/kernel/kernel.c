@@ -9,15 +9,16 @@
 
 /* CPUID leaf 7, which GCC 12's __builtin_cpu_supports does not know all of. */
 #define AVXVNNI_BIT  (1u << 4)  /* subleaf 1, EAX */
+#define BF16_BIT     (1u << 5)  /* of AVX-512; subleaf 1, EAX */
 #define AMX_TILE_BIT (1u << 24) /* subleaf 0, EDX */
 #define AMX_INT8_BIT (1u << 25)
 #define AMX_BF16_BIT (1u << 22)
 
-static int has_avxvnni(void)
+static int has(unsigned bit_of_subleaf_1)
 {
     unsigned a, b, c, d;
 
-    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & AVXVNNI_BIT) != 0;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bit_of_subleaf_1) != 0;
 }
 
 /* Linux gives a process the 8 KiB of tile registers when it asks for them (5.16 and
@@ -60,7 +61,7 @@ size_t kernel_list(const struct kernel *out[KERNEL_MAX])
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
         return n;
     out[n++] = &kernel_avx2;
-    if (has_avxvnni())
+    if (has(AVXVNNI_BIT))
         out[n++] = &kernel_avxvnni;
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
         !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
@@ -69,7 +70,7 @@ size_t kernel_list(const struct kernel *out[KERNEL_MAX])
     if (!__builtin_cpu_supports("avx512vnni"))
         return n;
     out[n++] = &kernel_avx512vnni;
-    if (has_amx())
+    if (has(BF16_BIT) && has_amx())
         out[n++] = &kernel_amx;
 #endif
     return n;

@@ -112,7 +112,7 @@ extern const struct kernel kernel_avx2;       /* AVX2 and FMA */
 extern const struct kernel kernel_avxvnni;    /* and AVX-VNNI */
 extern const struct kernel kernel_avx512;     /* AVX-512 F, BW, DQ and VL */
 extern const struct kernel kernel_avx512vnni; /* and AVX-512 VNNI */
-extern const struct kernel kernel_amx;        /* and AMX int8 and bf16 */
+extern const struct kernel kernel_amx;        /* and BF16, and AMX int8 and bf16 */
 #endif
 
 /* Bytes that multiply_f32 needs for n_rows rows of n_in numbers, on any table. */

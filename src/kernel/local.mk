@@ -29,7 +29,7 @@ libkernel_avx512vnni_la_SOURCES = src/kernel/kernel_avx512vnni.c
 libkernel_avx512vnni_la_CFLAGS = $(AM_CFLAGS) $(avx512_flags) -mavx512vnni
 libkernel_amx_la_SOURCES = src/kernel/kernel_amx.c
 libkernel_amx_la_CFLAGS = $(AM_CFLAGS) $(avx512_flags) -mavx512vnni -mamx-tile -mamx-int8 \
-	-mamx-bf16
+	-mamx-bf16 -mavx512bf16
 libkernel_la_LIBADD += libkernel_avx2.la libkernel_avxvnni.la libkernel_avx512.la \
 	libkernel_avx512vnni.la libkernel_amx.la
 endif
