@@ -317,6 +317,21 @@ START_TEST(test_json_refuses_with_a_reason)
 }
 END_TEST
 
+START_TEST(test_json_is_looked_over_before_it_is_parsed)
+{
+    ernie_error err;
+
+    ck_assert_int_eq(json_check_size("t.json", "[[1,2],{\"a]\":\"\\\"[[[,,,\"}]", 23, 2, 7, &err), ERNIE_OK);
+    ck_assert_int_eq(json_check_size("t.json", "[[1,2],[[]]]", 12, 2, 9, &err), ERNIE_EFORMAT);
+    ck_assert_str_eq(err.message, "t.json: more than 2 brackets deep");
+    ck_assert_int_eq(json_check_size("t.json", "[[1,2],[[]]]", 12, 3, 6, &err), ERNIE_EFORMAT);
+    ck_assert_str_eq(err.message, "t.json: more than 6 values");
+    ck_assert_int_eq(json_check_size("t.json", "[[1,2],[[]]]", 12, 3, 7, &err), ERNIE_OK);
+    ck_assert_int_eq(json_check_size("t.json", "\"\\", 2, 0, 1, &err), ERNIE_OK);
+    ck_assert_int_eq(json_check_size("t.json", "", 0, 0, 1, &err), ERNIE_OK);
+}
+END_TEST
+
 /* A hundred thousand brackets must not exhaust the stack. */
 START_TEST(test_json_refuses_endless_depth)
 {
@@ -664,7 +679,8 @@ static Suite *suite(void)
         { "id_set", { test_id_set_knows_what_was_added }, 0 },
         { "json",
           { test_json_reads_values, test_json_refuses_with_a_reason,
-            test_json_refuses_endless_depth, test_json_writes_text_that_reads_back,
+            test_json_is_looked_over_before_it_is_parsed, test_json_refuses_endless_depth,
+            test_json_writes_text_that_reads_back,
             test_json_floats_read_back_in_any_locale },
           0 },
         { "file",

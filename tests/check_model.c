@@ -172,6 +172,10 @@ START_TEST(test_bad_configurations_are_refused_by_field)
         { "config.json", "{\"hidden_size\": \"32\"}", "hidden_size: not a whole number" },
         { "config.json", "{\"hidden_size\": 32, \"hidden_size\": 32}", "config.json: line" },
         { "config.json", "{\"hidden_size\": 99999999999999999999}", "config.json: line" },
+        { "config.json", "{\"hidden_size\": 32, \"num_attention_heads\": 4, \"num_hidden_layers\": 2,"
+          " \"intermediate_size\": 600, \"vocab_size\": 64, \"max_position_embeddings\": 40}",
+          "intermediate_size: 600 is more than 16 times hidden_size 32" },
+        { "config.json", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "config.json: more than 32 brackets" },
         { "config.json", "{\"model_type\": \"llama\"}", "model_type: \"llama\" is not supported" },
         { "config.json", "{\"model_type\": 3}", "model_type" },
         { "config.json", "{\"hidden_size\": 32, \"num_attention_heads\": 5, " SHAPE "}",
@@ -292,6 +296,15 @@ START_TEST(test_safetensors_finds_by_name)
     ck_assert_ptr_null(safetensors_find(file, "d"));
     ck_assert_ptr_null(safetensors_find(file, "__metadata__"));
     safetensors_close(file);
+    /* Names as JSON may write them. */
+    write_tensors("{\"\\u4e2d\\/\\ud83d\\ude00\\n\\\"\":{ \"data_offsets\" : [ 0 , 1 ] , \"shape\":[],"
+                  "\"dtype\":\"I8\"}}\n", 1);
+    ck_assert_msg(open_tensors(&file) == ERNIE_OK, "%s", err.message);
+    ck_assert_ptr_nonnull(safetensors_find(file, "中/😀\n\""));
+    safetensors_close(file);
+    write_tensors("{}", 0);
+    ck_assert_int_eq(open_tensors(&file), ERNIE_OK);
+    safetensors_close(file);
 }
 END_TEST
 
@@ -326,7 +339,22 @@ START_TEST(test_safetensors_refuses_bad_headers)
         { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
           "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}", 6, "overlap" },
         { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-          "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "line 1" },
+          "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "a: there twice" },
+        { "{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
+          "a: not an object of dtype" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}} x", 4, "line 1: something" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[01],\"data_offsets\":[0,4]}}", 4, "shape: not a" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1,],\"data_offsets\":[0,4]}}", 4, "shape: not a" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[18446744073709551617],\"data_offsets\":[0,4]}}", 4,
+          "shape: not a" },
+        { "{\"\\u0000\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "an escape that" },
+        { "{\"\\ud83d\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "an escape that" },
+        { "{\"\\x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "an escape that" },
+        { "{\"\xc0\x80\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "not UTF-8" },
+        { "{\n\"a\tb\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
+          "line 2: a control character" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},}", 4, "line 1: a text in" },
+        { "{\"__metadata__\":{},\"__metadata__\":{}}", 0, "__metadata__: there twice" },
         { "{\"__metadata__\":{\"format\":7}}", 0, "__metadata__" },
         { "{\"__metadata__\":7}", 0, "__metadata__: not an object" },
     };

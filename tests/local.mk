@@ -86,7 +86,7 @@ tokenize_lines_SOURCES = tests/tokenize_lines.c
 tokenize_lines_LDADD = libmodel.la libbase.la
 
 # For libFuzzer; built on request, with clang (see the head of each).
-EXTRA_PROGRAMS += fuzz_tokenizer fuzz_vocab fuzz_extract fuzz_chunk
+EXTRA_PROGRAMS += fuzz_tokenizer fuzz_vocab fuzz_extract fuzz_chunk fuzz_safetensors fuzz_config
 fuzz_tokenizer_SOURCES = tests/fuzz_tokenizer.c
 fuzz_tokenizer_LDADD = libmodel.la libbase.la
 fuzz_tokenizer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -99,6 +99,12 @@ fuzz_extract_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_chunk_SOURCES = tests/fuzz_chunk.c
 fuzz_chunk_LDADD = libchunk.la libbase.la
 fuzz_chunk_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_safetensors_SOURCES = tests/fuzz_safetensors.c
+fuzz_safetensors_LDADD = libmodel.la libkernel.la libbase.la
+fuzz_safetensors_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_config_SOURCES = tests/fuzz_config.c
+fuzz_config_LDADD = libmodel.la libkernel.la libbase.la
+fuzz_config_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 EXTRA_DIST += \
 	tests/compare_tokenizer.py tests/data/make_tokenizer_reference.py \

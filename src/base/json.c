@@ -19,6 +19,36 @@ int json_parse(const char *name, const char *text, size_t size, json **out, erni
     return ERNIE_OK;
 }
 
+int json_check_size(const char *name, const char *text, size_t size, size_t max_depth,
+                    size_t max_values, ernie_error *err)
+{
+    size_t depth = 0, n_values = 1;
+    int in_text = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        const char c = text[i];
+
+        if (in_text) {
+            i += c == '\\'; /* what it escapes ends no text */
+            in_text = c != '"';
+            continue;
+        }
+        in_text = c == '"';
+        /* A value more after each of these, a name counted as one. */
+        n_values += c == '[' || c == '{' || c == ',' || c == ':';
+        if (c == '[' || c == '{')
+            depth++;
+        else if ((c == ']' || c == '}') && depth > 0)
+            depth--;
+        if (depth > max_depth)
+            return error_set(err, ERNIE_EFORMAT, "%s: more than %zu brackets deep", name,
+                             max_depth);
+        if (n_values > max_values)
+            return error_set(err, ERNIE_EFORMAT, "%s: more than %zu values", name, max_values);
+    }
+    return ERNIE_OK;
+}
+
 void json_free(json *document)
 {
     json_decref(document);

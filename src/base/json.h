@@ -27,6 +27,12 @@ enum json_kind {
 int json_parse(const char *name, const char *text, size_t size, json **out, ernie_error *err);
 void json_free(json *document);
 
+/* Looks text over before it is parsed: a parsed value takes far more memory than the
+ * two bytes that may ask for it. ERNIE_EFORMAT when brackets are more than max_depth
+ * deep or there may be more than max_values values. */
+int json_check_size(const char *name, const char *text, size_t size, size_t max_depth,
+                    size_t max_values, ernie_error *err);
+
 enum json_kind json_kind(const json *value);
 int64_t json_to_integer(const json *value); /* 0 when it is not one */
 double json_to_number(const json *value);   /* integer or real; 0 when neither */

@@ -7,7 +7,10 @@
 #include "base/json.h"
 #include "base/memory.h"
 
-#define MAX_JSON_BYTES (16u << 20)
+/* The largest are those with the labels of a classifier. */
+#define MAX_JSON_BYTES  (16u << 20)
+#define MAX_JSON_DEPTH  32
+#define MAX_JSON_VALUES 100000
 
 /* One JSON file of the directory while its fields are read. */
 struct fields {
@@ -28,6 +31,9 @@ static int fields_open(const char *directory, const char *name, struct fields *o
     status = file_read(out->path, MAX_JSON_BYTES, &file, err);
     if (status == ERNIE_ENOTFOUND)
         return ERNIE_OK;
+    if (status == ERNIE_OK)
+        status = json_check_size(out->path, (const char *)file.data, file.size, MAX_JSON_DEPTH,
+                                 MAX_JSON_VALUES, err);
     if (status == ERNIE_OK)
         status = json_parse(out->path, (const char *)file.data, file.size, &out->document, err);
     file_reset(&file);
@@ -126,6 +132,12 @@ static int read_shape(const struct fields *fields, struct model_config *out, ern
         status = error_set(err, ERNIE_EFORMAT,
                            "%s: num_attention_heads: %zu does not divide hidden_size %zu",
                            fields->path, out->n_heads, out->hidden_size);
+    /* Kernels pad both sides of a matrix: one that is all padding would take far more
+     * memory than its file. */
+    if (status == ERNIE_OK && out->intermediate_size / 16 > out->hidden_size)
+        status = error_set(err, ERNIE_EFORMAT,
+                           "%s: intermediate_size: %zu is more than 16 times hidden_size %zu",
+                           fields->path, out->intermediate_size, out->hidden_size);
     return status;
 }
 

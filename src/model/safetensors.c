@@ -5,21 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/memory.h"
 #include "base/system.h"
+#include "base/utf8.h"
 
 /* The format's own limit. */
 #define MAX_HEADER_BYTES 100000000
-#define MAX_TENSORS 100000
+/* Eight times what the largest model that config.json may describe has. */
+#define MAX_TENSORS 16384
 
 struct safetensors {
     char *path;
     int fd;
     uint64_t data_start, data_size;
-    json *header; /* owns the names */
+    char *header; /* its text; the names are in it */
     struct tensor *tensor; /* [n], by name once opened */
-    size_t n;
+    size_t n, capacity;
 };
 
 const char *safetensors_path(const struct safetensors *file)
@@ -33,7 +34,7 @@ void safetensors_close(struct safetensors *file)
         return;
     if (file->fd >= 0)
         system_table.close(file->fd);
-    json_free(file->header);
+    memory_free(file->header);
     memory_free(file->tensor);
     memory_free(file->path);
     memory_free(file);
@@ -80,87 +81,310 @@ static int bad(const struct safetensors *file, const char *tensor, const char *w
     return error_set(err, ERNIE_EFORMAT, "%s: %.120s: %s", file->path, tensor, why);
 }
 
-/* A whole number that is not negative. */
-static int read_count(const json *value, uint64_t *out)
+/* The header's text is read where it lies, and a tree of its values is never made: a
+ * small file could ask for a large one. Names stay in the text, their escapes undone. */
+struct reader {
+    struct safetensors *file;
+    char *at, *end;
+    size_t line; /* from 1 */
+};
+
+static int bad_text(const struct reader *reader, const char *why, ernie_error *err)
 {
-    if (value == NULL || json_kind(value) != JSON_KIND_INTEGER || json_to_integer(value) < 0)
+    return error_set(err, ERNIE_EFORMAT, "%s: header: line %zu: %s", reader->file->path,
+                     reader->line, why);
+}
+
+static void skip_space(struct reader *reader)
+{
+    while (reader->at < reader->end && (*reader->at == ' ' || *reader->at == '\t' ||
+                                        *reader->at == '\n' || *reader->at == '\r'))
+        reader->line += *reader->at++ == '\n';
+}
+
+/* Whether the next character is c, which is then behind us. */
+static int take(struct reader *reader, char c)
+{
+    skip_space(reader);
+    if (reader->at == reader->end || *reader->at != c)
+        return 0;
+    reader->at++;
+    return 1;
+}
+
+/* Four hexadecimal digits, or -1. */
+static int32_t read_hex(struct reader *reader)
+{
+    int32_t value = 0;
+
+    if (reader->end - reader->at < 4)
         return -1;
-    *out = (uint64_t)json_to_integer(value);
+    for (int i = 0; i < 4; i++) {
+        const char c = *reader->at++;
+
+        if (c >= '0' && c <= '9')
+            value = value << 4 | (c - '0');
+        else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))
+            value = value << 4 | ((c | 32) - 'a' + 10);
+        else
+            return -1;
+    }
+    return value;
+}
+
+/* What follows a backslash, as a code point; -1 when JSON has no such escape, or when it
+ * is a 0, which would end the name. */
+static int32_t read_escape(struct reader *reader)
+{
+    static const char letters[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
+    const char c = reader->at < reader->end ? *reader->at++ : '\0';
+    const char *letter = c != '\0' ? strchr(letters, c) : NULL;
+    int32_t high, low;
+
+    if (letter != NULL)
+        return meant[letter - letters];
+    high = c == 'u' ? read_hex(reader) : -1;
+    if (high < 0xd800 || high > 0xdfff)
+        return high == 0 ? -1 : high;
+    if (high > 0xdbff || reader->end - reader->at < 2 || reader->at[0] != '\\' ||
+        reader->at[1] != 'u')
+        return -1;
+    reader->at += 2;
+    low = read_hex(reader);
+    return low >= 0xdc00 && low <= 0xdfff ? 0x10000 + (high - 0xd800) * 0x400 + (low - 0xdc00)
+                                          : -1;
+}
+
+/* A quoted text, ended with a 0 where it lies: no escape is shorter than what it means. */
+static int read_text(struct reader *reader, const char **out, ernie_error *err)
+{
+    char *start, *to;
+
+    if (!take(reader, '"'))
+        return bad_text(reader, "a text in quotes was expected", err);
+    start = to = reader->at;
+    while (reader->at < reader->end && *reader->at != '"') {
+        const char c = *reader->at++;
+        int32_t code_point;
+
+        if ((unsigned char)c < 0x20)
+            return bad_text(reader, "a control character in a text", err);
+        if (c != '\\') {
+            *to++ = c;
+            continue;
+        }
+        code_point = read_escape(reader);
+        if (code_point < 0)
+            return bad_text(reader, "a text with an escape that is none", err);
+        to += utf8_encode((uint32_t)code_point, to);
+    }
+    if (reader->at == reader->end)
+        return bad_text(reader, "a text without an end", err);
+    reader->at++;
+    if (!utf8_valid(start, (size_t)(to - start)))
+        return bad_text(reader, "a text that is not UTF-8", err);
+    *to = '\0';
+    *out = start;
+    return ERNIE_OK;
+}
+
+/* A whole number that is not negative. */
+static int read_count(struct reader *reader, uint64_t *out)
+{
+    const char *start;
+    uint64_t value = 0;
+
+    skip_space(reader);
+    start = reader->at;
+    while (reader->at < reader->end && *reader->at >= '0' && *reader->at <= '9') {
+        if (__builtin_mul_overflow(value, 10u, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*reader->at - '0'), &value) ||
+            value > INT64_MAX)
+            return -1;
+        reader->at++;
+    }
+    if (reader->at == start || (*start == '0' && reader->at - start > 1))
+        return -1;
+    if (reader->at < reader->end && strchr(".eE", *reader->at) != NULL)
+        return -1;
+    *out = value;
     return 0;
 }
 
-static int read_shape(const struct safetensors *file, struct tensor *tensor, const json *shape,
-                      size_t *n_bytes, ernie_error *err)
+/* An array of at most max whole numbers; how many, or -1. */
+static int read_counts(struct reader *reader, size_t max, uint64_t *out)
 {
-    if (shape == NULL || json_kind(shape) != JSON_KIND_ARRAY)
-        return bad(file, tensor->name, "shape: not an array", err);
-    tensor->n_dimensions = json_count(shape);
-    if (tensor->n_dimensions > TENSOR_MAX_DIMENSIONS)
-        return bad(file, tensor->name, "shape: too many dimensions", err);
-    for (size_t i = 0; i < tensor->n_dimensions; i++) {
-        uint64_t size;
+    size_t n = 0;
 
-        if (read_count(json_element(shape, i), &size) != 0)
-            return bad(file, tensor->name, "shape: not a whole number", err);
-        tensor->shape[i] = (size_t)size;
-        if (__builtin_mul_overflow(*n_bytes, (size_t)size, n_bytes))
-            return bad(file, tensor->name, "shape: too large", err);
-    }
-    return ERNIE_OK;
+    if (!take(reader, '['))
+        return -1;
+    if (take(reader, ']'))
+        return 0;
+    do {
+        if (n == max || read_count(reader, &out[n]) != 0)
+            return -1;
+        n++;
+    } while (take(reader, ','));
+    return take(reader, ']') ? (int)n : -1;
 }
 
-static int read_tensor(struct safetensors *file, const char *name, const json *value,
-                       ernie_error *err)
+/* The size of one number; 0 when there is no such type. */
+static size_t read_type(struct reader *reader, struct tensor *tensor)
 {
-    struct tensor *tensor = &file->tensor[file->n];
-    const char *type = json_to_text(json_member(value, "dtype"), NULL);
-    const json *offsets = json_member(value, "data_offsets");
-    uint64_t start, end;
-    size_t n_bytes = 0;
+    const char *name;
 
-    tensor->name = name;
-    if (json_kind(value) != JSON_KIND_OBJECT || json_count(value) != 3)
-        return bad(file, name, "not an object of dtype, shape and data_offsets", err);
-    for (size_t i = 0; type != NULL && i < sizeof types / sizeof types[0]; i++) {
-        if (strcmp(type, types[i].name) == 0) {
+    if (read_text(reader, &name, NULL) != ERNIE_OK)
+        return 0;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (strcmp(name, types[i].name) == 0) {
             tensor->type = types[i].type;
-            n_bytes = types[i].size_bytes;
+            return types[i].size_bytes;
         }
     }
-    if (n_bytes == 0)
-        return bad(file, name, "dtype: unknown", err);
-    if (read_shape(file, tensor, json_member(value, "shape"), &n_bytes, err) != ERNIE_OK)
-        return ERNIE_EFORMAT;
-    if (offsets == NULL || json_kind(offsets) != JSON_KIND_ARRAY || json_count(offsets) != 2 ||
-        read_count(json_element(offsets, 0), &start) != 0 ||
-        read_count(json_element(offsets, 1), &end) != 0)
-        return bad(file, name, "data_offsets: not two whole numbers", err);
-    if (start > end || end > file->data_size)
-        return bad(file, name, "data_offsets: outside of the file", err);
-    if (end - start != n_bytes)
-        return bad(file, name, "data_offsets: not as long as dtype and shape say", err);
-    tensor->start = start;
+    return 0;
+}
+
+static int read_shape(struct reader *reader, struct tensor *tensor, ernie_error *err)
+{
+    uint64_t shape[TENSOR_MAX_DIMENSIONS + 1];
+    int n;
+
+    skip_space(reader);
+    if (reader->at == reader->end || *reader->at != '[')
+        return bad(reader->file, tensor->name, "shape: not an array", err);
+    n = read_counts(reader, TENSOR_MAX_DIMENSIONS + 1, shape);
+    if (n < 0)
+        return bad(reader->file, tensor->name, "shape: not a few whole numbers", err);
+    if (n > TENSOR_MAX_DIMENSIONS)
+        return bad(reader->file, tensor->name, "shape: too many dimensions", err);
+    tensor->n_dimensions = (size_t)n;
+    for (int i = 0; i < n; i++) {
+        if (shape[i] > SIZE_MAX)
+            return bad(reader->file, tensor->name, "shape: too large", err);
+        tensor->shape[i] = (size_t)shape[i];
+    }
+    return ERNIE_OK;
+}
+
+/* What a tensor has: each once, in any order. */
+enum { FIELD_DTYPE = 1, FIELD_SHAPE = 2, FIELD_OFFSETS = 4, ALL_FIELDS = 7 };
+
+static int read_field(struct reader *reader, struct tensor *tensor, unsigned *seen,
+                      size_t *number_bytes, uint64_t offsets[2], ernie_error *err)
+{
+    static const char *const names[] = { "dtype", "shape", "data_offsets" };
+    const char *name;
+    unsigned field = 0;
+    int status = read_text(reader, &name, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    for (unsigned i = 0; i < 3; i++)
+        if (strcmp(name, names[i]) == 0)
+            field = 1u << i;
+    if (field == 0 || (*seen & field) != 0 || !take(reader, ':'))
+        return bad(reader->file, tensor->name, "not an object of dtype, shape and data_offsets",
+                   err);
+    *seen |= field;
+    if (field == FIELD_SHAPE)
+        return read_shape(reader, tensor, err);
+    if (field == FIELD_DTYPE && (*number_bytes = read_type(reader, tensor)) == 0)
+        return bad(reader->file, tensor->name, "dtype: unknown", err);
+    if (field == FIELD_OFFSETS && read_counts(reader, 2, offsets) != 2)
+        return bad(reader->file, tensor->name, "data_offsets: not two whole numbers", err);
+    return ERNIE_OK;
+}
+
+/* The tensor's place is in the file and as long as its type and shape say. */
+static int place_tensor(const struct safetensors *file, struct tensor *tensor, size_t number_bytes,
+                        const uint64_t offsets[2], ernie_error *err)
+{
+    size_t n_bytes = number_bytes;
+
+    for (size_t i = 0; i < tensor->n_dimensions; i++)
+        if (__builtin_mul_overflow(n_bytes, tensor->shape[i], &n_bytes))
+            return bad(file, tensor->name, "shape: too large", err);
+    if (offsets[0] > offsets[1] || offsets[1] > file->data_size)
+        return bad(file, tensor->name, "data_offsets: outside of the file", err);
+    if (offsets[1] - offsets[0] != n_bytes)
+        return bad(file, tensor->name, "data_offsets: not as long as dtype and shape say", err);
+    tensor->start = offsets[0];
     tensor->size_bytes = n_bytes;
-    file->n++;
     return ERNIE_OK;
 }
 
-static int check_metadata(void *data, const char *key, const json *value, ernie_error *err)
+static int read_tensor(struct reader *reader, const char *name, ernie_error *err)
 {
-    if (json_kind(value) != JSON_KIND_TEXT)
-        return bad(data, "__metadata__", key, err);
-    return ERNIE_OK;
+    struct safetensors *file = reader->file;
+    struct tensor tensor = { .name = name };
+    uint64_t offsets[2] = { 0, 0 };
+    size_t number_bytes = 0;
+    unsigned seen = 0;
+    int status = ERNIE_OK;
+
+    if (!take(reader, '{'))
+        return bad(file, name, "not an object of dtype, shape and data_offsets", err);
+    do {
+        skip_space(reader);
+        if (seen == 0 && reader->at < reader->end && *reader->at == '}')
+            break; /* an empty one, told below */
+        status = read_field(reader, &tensor, &seen, &number_bytes, offsets, err);
+    } while (status == ERNIE_OK && take(reader, ','));
+    if (status != ERNIE_OK)
+        return status;
+    if (!take(reader, '}') || seen != ALL_FIELDS)
+        return bad(file, name, "not an object of dtype, shape and data_offsets", err);
+    if (file->n == MAX_TENSORS)
+        return error_set(err, ERNIE_EFORMAT, "%s: header: more than %d tensors", file->path,
+                         MAX_TENSORS);
+    if (file->n == file->capacity) {
+        const size_t capacity = file->capacity == 0 ? 64 : 2 * file->capacity;
+        struct tensor *grown = memory_resize(file->tensor, capacity, sizeof *grown);
+
+        if (grown == NULL)
+            return error_set(err, ERNIE_ENOMEM, "%s: out of memory", file->path);
+        file->tensor = grown;
+        file->capacity = capacity;
+    }
+    status = place_tensor(file, &tensor, number_bytes, offsets, err);
+    if (status == ERNIE_OK)
+        file->tensor[file->n++] = tensor;
+    return status;
 }
 
-static int read_member(void *data, const char *key, const json *value, ernie_error *err)
+/* Texts by name, which are not looked at. */
+static int read_metadata(struct reader *reader, ernie_error *err)
 {
-    struct safetensors *file = data;
+    const char *key, *value;
 
-    if (strcmp(key, "__metadata__") != 0)
-        return read_tensor(file, key, value, err);
-    if (json_kind(value) != JSON_KIND_OBJECT)
-        return bad(file, key, "not an object", err);
-    return json_each_member(value, check_metadata, file, err);
+    if (!take(reader, '{'))
+        return bad(reader->file, "__metadata__", "not an object", err);
+    if (take(reader, '}'))
+        return ERNIE_OK;
+    do {
+        if (read_text(reader, &key, err) != ERNIE_OK)
+            return ERNIE_EFORMAT;
+        if (!take(reader, ':') || read_text(reader, &value, NULL) != ERNIE_OK)
+            return bad(reader->file, "__metadata__", "not texts alone", err);
+    } while (take(reader, ','));
+    return take(reader, '}') ? ERNIE_OK
+                             : bad(reader->file, "__metadata__", "an object without an end", err);
+}
+
+static int read_member(struct reader *reader, int *has_metadata, ernie_error *err)
+{
+    const char *name;
+    int status = read_text(reader, &name, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    if (!take(reader, ':'))
+        return bad_text(reader, "a colon was expected", err);
+    if (strcmp(name, "__metadata__") != 0)
+        return read_tensor(reader, name, err);
+    if ((*has_metadata)++)
+        return bad(reader->file, name, "there twice", err);
+    return read_metadata(reader, err);
 }
 
 static int compare_starts(const void *a, const void *b)
@@ -191,26 +415,32 @@ static int check_tiling(struct safetensors *file, ernie_error *err)
     if (end != file->data_size)
         return error_set(err, ERNIE_EFORMAT, "%s: bytes after the last tensor", file->path);
     qsort(file->tensor, file->n, sizeof *file->tensor, compare_names);
+    for (size_t i = 1; i < file->n; i++)
+        if (compare_names(&file->tensor[i - 1], &file->tensor[i]) == 0)
+            return bad(file, file->tensor[i].name, "there twice", err);
     for (size_t i = 0; i < file->n; i++)
         file->tensor[i].start += file->data_start;
     return ERNIE_OK;
 }
 
-static int parse_header(struct safetensors *file, const char *text, size_t size, ernie_error *err)
+static int parse_header(struct safetensors *file, size_t size, ernie_error *err)
 {
-    int status;
+    struct reader reader = { file, file->header, file->header + size, 1 };
+    int status = ERNIE_OK, has_metadata = 0;
 
-    if (size == 0 || text[0] != '{')
+    if (size == 0 || file->header[0] != '{')
         return error_set(err, ERNIE_EFORMAT, "%s: header: does not begin with {", file->path);
-    status = json_parse(file->path, text, size, &file->header, err);
-    if (status != ERNIE_OK)
-        return status;
-    if (json_count(file->header) > MAX_TENSORS)
-        return error_set(err, ERNIE_EFORMAT, "%s: header: too many tensors", file->path);
-    file->tensor = memory_new(json_count(file->header), sizeof *file->tensor);
-    if (file->tensor == NULL)
-        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", file->path);
-    status = json_each_member(file->header, read_member, file, err);
+    reader.at++;
+    if (!take(&reader, '}')) {
+        do
+            status = read_member(&reader, &has_metadata, err);
+        while (status == ERNIE_OK && take(&reader, ','));
+        if (status == ERNIE_OK && !take(&reader, '}'))
+            status = bad_text(&reader, "a comma or the header's end was expected", err);
+    }
+    skip_space(&reader);
+    if (status == ERNIE_OK && reader.at != reader.end)
+        status = bad_text(&reader, "something after the header's end", err);
     return status == ERNIE_OK ? check_tiling(file, err) : status;
 }
 
@@ -219,7 +449,6 @@ static int read_header(struct safetensors *file, ernie_error *err)
     uint8_t length[8];
     struct stat st;
     uint64_t size = 0;
-    char *text;
     int status;
 
     if (system_table.fstat(file->fd, &st) != 0)
@@ -242,14 +471,11 @@ static int read_header(struct safetensors *file, ernie_error *err)
                          MAX_HEADER_BYTES);
     file->data_start = 8 + size;
     file->data_size = (uint64_t)st.st_size - file->data_start;
-    text = memory_new((size_t)size, 1);
-    if (text == NULL)
+    file->header = memory_new((size_t)size, 1);
+    if (file->header == NULL)
         return error_set(err, ERNIE_ENOMEM, "%s: out of memory", file->path);
-    status = read_at(file, 8, (size_t)size, text, err);
-    if (status == ERNIE_OK)
-        status = parse_header(file, text, (size_t)size, err);
-    memory_free(text);
-    return status;
+    status = read_at(file, 8, (size_t)size, file->header, err);
+    return status == ERNIE_OK ? parse_header(file, (size_t)size, err) : status;
 }
 
 int safetensors_open(const char *path, struct safetensors **out, ernie_error *err)
