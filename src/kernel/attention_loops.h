@@ -33,8 +33,10 @@ static inline void multiply_four(size_t n, size_t k, const float *const a[4], co
             }
         }
 #pragma GCC unroll 4
-        for (size_t row = 0; row < 4; row++)
-            memcpy(product + row * ld_product + j, sum[row], sizeof sum[row]);
+        for (size_t row = 0; row < 4; row++) {
+            memcpy(product + row * ld_product + j, &sum[row][0], sizeof(vector));
+            memcpy(product + row * ld_product + j + WIDTH, &sum[row][1], sizeof(vector));
+        }
     }
 }
 

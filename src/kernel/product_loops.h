@@ -34,10 +34,11 @@ multiply_rows_f32(size_t rows, size_t n_in, const float *x, const float *w, int 
 
 #pragma GCC unroll 12
     for (size_t i = 0; i < rows; i++) {
-        if (first)
-            sum[i][0] = sum[i][1] = (vector){ 0 };
-        else
-            memcpy(sum[i], y + i * ldy, sizeof sum[i]);
+        sum[i][0] = sum[i][1] = (vector){ 0 };
+        if (!first) { /* one by one: as one block the sums would live in memory */
+            memcpy(&sum[i][0], y + i * ldy, sizeof(vector));
+            memcpy(&sum[i][1], y + i * ldy + WIDTH, sizeof(vector));
+        }
     }
     for (size_t k = 0; k < n_in; k++) {
         vector b0, b1;
@@ -51,8 +52,10 @@ multiply_rows_f32(size_t rows, size_t n_in, const float *x, const float *w, int 
         }
     }
 #pragma GCC unroll 12
-    for (size_t i = 0; i < rows; i++)
-        memcpy(y + i * ldy, sum[i], sizeof sum[i]);
+    for (size_t i = 0; i < rows; i++) {
+        memcpy(y + i * ldy, &sum[i][0], sizeof(vector));
+        memcpy(y + i * ldy + WIDTH, &sum[i][1], sizeof(vector));
+    }
 }
 
 static inline void multiply_tile_f32(size_t rows, size_t n_in, const float *x, const float *w,
