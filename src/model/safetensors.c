@@ -401,12 +401,19 @@ static int compare_names(const void *a, const void *b)
     return strcmp(((const struct tensor *)a)->name, ((const struct tensor *)b)->name);
 }
 
+/* qsort takes no NULL, not even for nothing. */
+static void sort(struct safetensors *file, int (*compare)(const void *, const void *))
+{
+    if (file->n > 0)
+        qsort(file->tensor, file->n, sizeof *file->tensor, compare);
+}
+
 /* Tensors in the order of the data must follow each other to its very end. */
 static int check_tiling(struct safetensors *file, ernie_error *err)
 {
     uint64_t end = 0;
 
-    qsort(file->tensor, file->n, sizeof *file->tensor, compare_starts);
+    sort(file, compare_starts);
     for (size_t i = 0; i < file->n; i++) {
         if (file->tensor[i].start != end)
             return bad(file, file->tensor[i].name, "data_offsets: a hole or an overlap", err);
@@ -414,7 +421,7 @@ static int check_tiling(struct safetensors *file, ernie_error *err)
     }
     if (end != file->data_size)
         return error_set(err, ERNIE_EFORMAT, "%s: bytes after the last tensor", file->path);
-    qsort(file->tensor, file->n, sizeof *file->tensor, compare_names);
+    sort(file, compare_names);
     for (size_t i = 1; i < file->n; i++)
         if (compare_names(&file->tensor[i - 1], &file->tensor[i]) == 0)
             return bad(file, file->tensor[i].name, "there twice", err);
