@@ -17,6 +17,8 @@
 #include <oneapi/dnnl/dnnl.h>
 #endif
 
+#include <cblas.h>
+
 #include "kernel/blas.h"
 #include "kernel/kernel.h"
 #include "kernel/pack.h"
@@ -139,15 +141,17 @@ static void job_reset(struct job *job)
 static void run_openblas(struct job *job, const struct kernel *kernel)
 {
     (void)kernel;
-    blas_multiply_transposed(job->m, job->n, job->k, 1, job->x, job->k, job->w, job->k, job->y,
-                             job->n);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)job->m, (blasint)job->n,
+                (blasint)job->k, 1, job->x, (blasint)job->k, job->w, (blasint)job->k, 0, job->y,
+                (blasint)job->n);
 }
 
 static void run_openblas_transposed(struct job *job, const struct kernel *kernel)
 {
     (void)kernel;
-    blas_multiply(job->m, job->n, job->k, job->x, job->k, job->w_transposed, job->n, job->y,
-                  job->n);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)job->m, (blasint)job->n,
+                (blasint)job->k, 1, job->x, (blasint)job->k, job->w_transposed, (blasint)job->n, 0,
+                job->y, (blasint)job->n);
 }
 
 #ifdef WITH_DNNL
@@ -381,13 +385,10 @@ static void print_cpu(void)
         fclose(file);
 }
 
-extern const char *openblas_get_config(void) __attribute__((weak));
-
 static void print_versions(void)
 {
     print_cpu();
-    if (openblas_get_config != NULL)
-        printf("%s\n", openblas_get_config());
+    printf("%s\n", openblas_get_config());
 #ifdef WITH_DNNL
     printf("oneDNN %d.%d.%d\n", dnnl_version()->major, dnnl_version()->minor,
            dnnl_version()->patch);

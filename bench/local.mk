@@ -14,5 +14,5 @@ bench_quality_LDADD = libencode.la libmodel.la libkernel.la libbase.la
 # With oneDNN too: make bench_gemm DNNL_LIBS=-ldnnl (after make clean, if made without).
 EXTRA_PROGRAMS += bench_gemm
 bench_gemm_SOURCES = bench/gemm.c
-bench_gemm_CPPFLAGS = $(AM_CPPFLAGS) $(DNNL_LIBS:-ldnnl=-DWITH_DNNL)
+bench_gemm_CPPFLAGS = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS) $(DNNL_LIBS:-ldnnl=-DWITH_DNNL)
 bench_gemm_LDADD = libkernel.la libbase.la $(DNNL_LIBS)

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/blas.h"
 #include "kernel/kernel.h"
 #include "kernel/pack.h"
 
@@ -369,35 +368,6 @@ START_TEST(test_multiply_i8_does_not_saturate)
 }
 END_TEST
 
-START_TEST(test_blas_multiplies_parts_of_larger_matrices)
-{
-    enum { M = 5, N = 7, K = 3, LD = 11 };
-    float a[M * LD], b[N * LD], c[M * LD];
-
-    fill(M * LD, a, 13, 1), fill(N * LD, b, 14, 1);
-    blas_use_one_thread();
-    for (int transposed = 0; transposed < 2; transposed++) {
-        for (int i = 0; i < M * LD; i++)
-            c[i] = 42;
-        if (transposed)
-            blas_multiply_transposed(M, N, K, 0.5f, a, LD, b, LD, c, LD);
-        else
-            blas_multiply(M, N, K, a, LD, b, LD, c, LD);
-        for (int i = 0; i < M; i++) {
-            for (int j = 0; j < N; j++) {
-                double sum = 0;
-
-                for (int k = 0; k < K; k++)
-                    sum += (double)a[i * LD + k] * b[transposed ? j * LD + k : k * LD + j];
-                ck_assert_double_eq_tol((double)c[i * LD + j], transposed ? sum / 2 : sum, 1e-6);
-            }
-            for (int j = N; j < LD; j++)
-                ck_assert(c[i * LD + j] == 42);
-        }
-    }
-}
-END_TEST
-
 START_TEST(test_pick_gives_one_that_runs_here)
 {
     int known = 0;
@@ -424,7 +394,6 @@ int main(void)
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
         tcase_add_loop_test(loops, tests[i], 0, (int)n_kernels);
     suite_add_tcase(s, loops);
-    tcase_add_test(others, test_blas_multiplies_parts_of_larger_matrices);
     tcase_add_test(others, test_pick_gives_one_that_runs_here);
     suite_add_tcase(s, others);
     runner = srunner_create(s);

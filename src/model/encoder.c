@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "kernel/blas.h"
 #include "kernel/kernel.h"
 #include "model/module.h"
 #include "model/weights.h"
@@ -45,6 +46,7 @@ int encoder_new(const struct ernie_model *model, size_t max_tokens, struct encod
     int status = ERNIE_OK;
 
     if (encoder != NULL) {
+        blas_use_one_thread();
         encoder->model = model;
         encoder->kernel = model->weights->kernel;
         encoder->hidden = memory_new_aligned(max_tokens, config->hidden_size * sizeof(float));
