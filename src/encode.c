@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/float_state.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "model/encoder.h"
@@ -210,16 +211,16 @@ static void encode_together(void *data, size_t i)
                                first->embeddings);
 }
 
-static void encode_one(ernie_encoder *encoder, struct work *work)
+static void encode_one(ernie_encoder *encoder, struct work *work, size_t n_threads)
 {
     struct lane *lane = &encoder->lane[0];
 
-    if (encoder->n_lanes == 1) {
+    if (n_threads == 1) {
         encode_lane(work, 0);
         return;
     }
     fill(work, lane);
-    barrier_init(&work->barrier, encoder->n_lanes < MAX_TOGETHER ? encoder->n_lanes : MAX_TOGETHER);
+    barrier_init(&work->barrier, n_threads < MAX_TOGETHER ? n_threads : MAX_TOGETHER);
     pool_run(encoder->pool, encode_together, work);
     hand_over(work, lane, 1);
 }
@@ -280,11 +281,16 @@ size_t encoder_prompt_tokens(const ernie_encoder *encoder, const char *prompt)
 
 static void run(ernie_encoder *encoder, struct work *work)
 {
-    work->share = (work->n + encoder->n_lanes - 1) / encoder->n_lanes;
+    const size_t n_threads = pool_n_threads(encoder->pool);
+    struct float_state state;
+
+    float_state_begin(&state);
+    work->share = (work->n + n_threads - 1) / n_threads;
     if (work->n == 1)
-        encode_one(encoder, work);
+        encode_one(encoder, work, n_threads);
     else if (work->n > 1)
         pool_run(encoder->pool, encode_lane, work);
+    float_state_end(&state);
 }
 
 int encode_texts(ernie_encoder *encoder, size_t n, const char *const *texts, const size_t *sizes,

@@ -58,6 +58,12 @@ check_modules_SOURCES = tests/check_modules.c tests/faults.h
 check_modules_CPPFLAGS = $(TEST_CPPFLAGS)
 check_modules_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += check_host
+
+check_host_SOURCES = tests/check_host.c
+check_host_CPPFLAGS = $(TEST_CPPFLAGS)
+check_host_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
+
 check_PROGRAMS += check_quantize
 
 check_quantize_SOURCES = tests/check_quantize.c tests/faults.h src/quantize.c

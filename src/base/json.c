@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include <jansson.h>
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +12,17 @@
 int json_parse(const char *name, const char *text, size_t size, json **out, ernie_error *err)
 {
     json_error_t why;
-    json_t *document = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+    json_t *document;
+    locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0), of_host;
 
+    if (plain == (locale_t)0)
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", name);
+    /* jansson reads numbers in the host's locale, and aborts in one whose point takes more
+     * than a byte. */
+    of_host = uselocale(plain);
+    document = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+    uselocale(of_host);
+    freelocale(plain);
     if (document == NULL)
         return error_set(err, ERNIE_EFORMAT, "%s: line %d: %s", name, why.line, why.text);
     *out = document;
@@ -163,9 +173,12 @@ void json_append_float(struct buffer *out, float value)
         if (strtof(digits, NULL) == value)
             break;
     }
-    /* printf and strtof follow the host's locale together: put the point back. */
-    for (char *c = digits; *c != '\0'; c++)
-        if (strchr("+-.0123456789e", *c) == NULL)
-            *c = '.';
-    buffer_append_text(out, digits);
+    /* printf and strtof follow the host's locale together: put the point back, which may
+     * have taken more than a byte. */
+    for (const char *c = digits; *c != '\0'; c++) {
+        if (strchr("+-0123456789e", *c) != NULL)
+            buffer_append_char(out, *c);
+        else if (strchr("+-0123456789e", c[1]) != NULL)
+            buffer_append_char(out, '.');
+    }
 }

@@ -4,6 +4,7 @@ libbase_la_SOURCES = \
 	src/base/buffer.c src/base/buffer.h \
 	src/base/error.c src/base/error.h \
 	src/base/file.c src/base/file.h \
+	src/base/float_state.c src/base/float_state.h \
 	src/base/hash.c src/base/hash.h \
 	src/base/id_set.c src/base/id_set.h \
 	src/base/json.c src/base/json.h \

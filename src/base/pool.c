@@ -3,7 +3,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <unistd.h>
 
+#include "base/float_state.h"
 #include "base/memory.h"
 
 #define MAX_THREADS 256
@@ -22,6 +24,7 @@ struct pool {
     unsigned round;    /* grows with each pool_run; a worker runs once a round */
     size_t n_running;  /* workers that have not finished the round */
     int stop;
+    pid_t process;     /* that has the threads */
     size_t n_workers;  /* threads besides the caller */
     struct worker *workers;
 };
@@ -30,8 +33,10 @@ static void *work(void *argument)
 {
     struct worker *worker = argument;
     struct pool *pool = worker->pool;
+    struct float_state state;
     unsigned round = 0;
 
+    float_state_begin(&state); /* a thread starts with its maker's */
     pthread_mutex_lock(&pool->mutex);
     for (;;) {
         while (!pool->stop && pool->round == round)
@@ -56,6 +61,13 @@ static size_t count_cores(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
 }
 
+/* Whether the process was forked off the one that made the pool: its threads stayed there,
+ * and what they wait for is not to be touched. */
+static int is_forked(const struct pool *pool)
+{
+    return getpid() != pool->process;
+}
+
 int pool_new(size_t n_threads, struct pool **out, ernie_error *err)
 {
     struct pool *pool = memory_new(1, sizeof *pool);
@@ -71,6 +83,7 @@ int pool_new(size_t n_threads, struct pool **out, ernie_error *err)
         memory_free(pool);
         return error_set(err, ERNIE_ENOMEM, "threads: out of memory");
     }
+    pool->process = getpid();
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->start, NULL);
     pthread_cond_init(&pool->done, NULL);
@@ -95,26 +108,32 @@ void pool_free(struct pool *pool)
 {
     if (pool == NULL)
         return;
-    pthread_mutex_lock(&pool->mutex);
-    pool->stop = 1;
-    pthread_cond_broadcast(&pool->start);
-    pthread_mutex_unlock(&pool->mutex);
-    for (size_t i = 0; i < pool->n_workers; i++)
-        pthread_join(pool->workers[i].thread, NULL);
-    pthread_cond_destroy(&pool->done);
-    pthread_cond_destroy(&pool->start);
-    pthread_mutex_destroy(&pool->mutex);
+    if (!is_forked(pool)) {
+        pthread_mutex_lock(&pool->mutex);
+        pool->stop = 1;
+        pthread_cond_broadcast(&pool->start);
+        pthread_mutex_unlock(&pool->mutex);
+        for (size_t i = 0; i < pool->n_workers; i++)
+            pthread_join(pool->workers[i].thread, NULL);
+        pthread_cond_destroy(&pool->done);
+        pthread_cond_destroy(&pool->start);
+        pthread_mutex_destroy(&pool->mutex);
+    }
     memory_free(pool->workers);
     memory_free(pool);
 }
 
 size_t pool_n_threads(const struct pool *pool)
 {
-    return pool->n_workers + 1;
+    return is_forked(pool) ? 1 : pool->n_workers + 1;
 }
 
 void pool_run(struct pool *pool, void (*task)(void *data, size_t lane), void *data)
 {
+    if (is_forked(pool)) {
+        task(data, 0);
+        return;
+    }
     pthread_mutex_lock(&pool->mutex);
     pool->task = task;
     pool->data = data;

@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/float_state.h"
 #include "base/memory.h"
 #include "base/system.h"
 #include "model/module.h"
@@ -163,15 +164,36 @@ static int load_vocabulary(struct ernie_model *model, ernie_error *err)
     return status;
 }
 
+/* A number that is not negative as printf's %a has it, but for the point: that one is the
+ * host's locale's, and a fingerprint is the same everywhere. */
+static void format_hexadecimal(double number, size_t size, char *out)
+{
+    uint64_t bits, fraction;
+    char digits[16];
+    size_t n = 0;
+    int exponent;
+
+    memcpy(&bits, &number, sizeof bits);
+    exponent = (int)(bits >> 52);
+    for (fraction = bits << 12; fraction != 0; fraction <<= 4)
+        digits[n++] = "0123456789abcdef"[fraction >> 60];
+    digits[n] = '\0';
+    snprintf(out, size, "0x%d%s%sp%+d", exponent > 0, n > 0 ? "." : "", digits,
+             (exponent > 0 ? exponent : 1) - 1023);
+}
+
 /* What the configuration changes in an embedding. */
 static void hash_config(const struct model_config *config, struct hasher *hasher)
 {
-    char text[512];
-    int size = snprintf(text, sizeof text, "%zu %zu %zu %zu %a %d %d %d %zu %d",
-                        config->hidden_size, config->n_layers, config->n_heads,
-                        config->intermediate_size, config->layer_norm_eps, config->do_lower_case,
-                        config->tokenize_chinese_chars, config->strip_accents,
-                        config->max_tokens, (int)config->pooling[0]);
+    char text[512], eps[40];
+    int size;
+
+    format_hexadecimal(config->layer_norm_eps, sizeof eps, eps);
+    size = snprintf(text, sizeof text, "%zu %zu %zu %zu %s %d %d %d %zu %d",
+                    config->hidden_size, config->n_layers, config->n_heads,
+                    config->intermediate_size, eps, config->do_lower_case,
+                    config->tokenize_chinese_chars, config->strip_accents, config->max_tokens,
+                    (int)config->pooling[0]);
 
     hasher_add(hasher, text, (size_t)size);
     hasher_add(hasher, config->special_tokens, sizeof config->special_tokens);
@@ -237,6 +259,7 @@ static int load(struct ernie_model *model, ernie_error *err)
 int ernie_model_open(const char *directory, ernie_model **out, ernie_error *err)
 {
     struct ernie_model *model = memory_new(1, sizeof *model);
+    struct float_state state;
     int status = ERNIE_OK;
 
     if (model == NULL)
@@ -245,8 +268,10 @@ int ernie_model_open(const char *directory, ernie_model **out, ernie_error *err)
         status = find_default(&model->directory, err);
     else if ((model->directory = memory_copy_text(directory, strlen(directory))) == NULL)
         status = error_set(err, ERNIE_ENOMEM, "model: out of memory");
+    float_state_begin(&state);
     if (status == ERNIE_OK)
         status = load(model, err);
+    float_state_end(&state);
     if (status != ERNIE_OK) {
         ernie_model_close(model);
         return status;
