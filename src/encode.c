@@ -125,6 +125,7 @@ struct work {
     size_t n_skipped; /* of a sequence's tokens, by pooling */
     size_t share; /* texts a thread takes at once: few texts are shared evenly */
     atomic_size_t next;
+    atomic_int overflowed; /* a number of an embedding is not finite */
     struct barrier barrier; /* of one text on several threads */
 };
 
@@ -170,6 +171,14 @@ static struct token_batch batch_of(const struct work *work, const struct lane *l
                                  .n_skipped = work->n_skipped };
 }
 
+static int is_finite(size_t n, const float *x)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(x[i]))
+            return 0;
+    return 1;
+}
+
 /* The lane's n embeddings to their places, cut to the numbers wanted. */
 static void hand_over(struct work *work, const struct lane *lane, size_t n)
 {
@@ -181,6 +190,8 @@ static void hand_over(struct work *work, const struct lane *lane, size_t n)
         memcpy(out, lane->embeddings + j * dim, work->dim * sizeof *out);
         if (work->dim < dim)
             pooling_normalize(work->dim, out);
+        if (!is_finite(work->dim, out))
+            atomic_store(&work->overflowed, 1);
     }
 }
 
@@ -279,7 +290,7 @@ size_t encoder_prompt_tokens(const ernie_encoder *encoder, const char *prompt)
                          ernie_model_max_tokens(model) - 2);
 }
 
-static void run(ernie_encoder *encoder, struct work *work)
+static int run(ernie_encoder *encoder, struct work *work, ernie_error *err)
 {
     const size_t n_threads = pool_n_threads(encoder->pool);
     struct float_state state;
@@ -291,6 +302,11 @@ static void run(ernie_encoder *encoder, struct work *work)
     else if (work->n > 1)
         pool_run(encoder->pool, encode_lane, work);
     float_state_end(&state);
+    /* Weights are finite, but may be so large that their products are not. */
+    return atomic_load(&work->overflowed)
+               ? error_set(err, ERNIE_EFORMAT,
+                           "encoder: the model's numbers are too large: the embedding is not finite")
+               : ERNIE_OK;
 }
 
 int encode_texts(ernie_encoder *encoder, size_t n, const char *const *texts, const size_t *sizes,
@@ -309,17 +325,15 @@ int encode_texts(ernie_encoder *encoder, size_t n, const char *const *texts, con
     for (size_t i = 0; i < n; i++)
         if (texts[i] == NULL)
             return error_set(err, ERNIE_EINVAL, "encoder: text %zu of %zu is NULL", i + 1, n);
-    if (prompt[0] == '\0' || n == 0) {
-        run(encoder, &work);
-        return ERNIE_OK;
-    }
+    if (prompt[0] == '\0' || n == 0)
+        return run(encoder, &work, err);
     status = prompted_init(&prompted, prompt, n, texts, sizes, err);
     if (status == ERNIE_OK) {
         work.texts = prompted.texts;
         work.sizes = prompted.sizes;
         if (!encoder->model->config.include_prompt)
             work.n_skipped = 1 + encoder_prompt_tokens(encoder, prompt); /* [CLS] too */
-        run(encoder, &work);
+        status = run(encoder, &work, err);
     }
     prompted_reset(&prompted);
     return status;

@@ -147,7 +147,8 @@ ERNIE_API void ernie_encoder_free(ernie_encoder *encoder);
  *   texts  [n]       UTF-8; tokens past the model's limit are cut off
  *   out    [n][dim]  float32, row-major; the caller's memory
  *
- * Returns ERNIE_EINVAL for a NULL text. Allocates nothing. */
+ * Returns ERNIE_EINVAL for a NULL text, and ERNIE_EFORMAT when the weights are so large
+ * that a number of out is not finite. Allocates nothing. */
 ERNIE_API int ernie_encode(ernie_encoder *encoder, size_t n, const char *const *texts, float *out,
                            ernie_error *err);
 

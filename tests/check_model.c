@@ -202,7 +202,7 @@ START_TEST(test_bad_configurations_are_refused_by_field)
         { "config.json",
           "{\"hidden_size\": 32, \"num_attention_heads\": 4, \"num_hidden_layers\": 2,"
           " \"intermediate_size\": 64, \"vocab_size\": 63, \"max_position_embeddings\": 40}",
-          "vocab.txt: 64 words, but config.json's vocab_size is 63" },
+          "word_embeddings.weight: shape is not 63 x 32" },
         { "tokenizer_config.json", "{\"do_lower_case\": 1}", "do_lower_case: not true or false" },
         { "tokenizer_config.json", "{\"cls_token\": 7}", "cls_token: not a word" },
         { "tokenizer_config.json", "{\"cls_token\": \"<s>\"}", "<s>" },

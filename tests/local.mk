@@ -58,11 +58,15 @@ check_modules_SOURCES = tests/check_modules.c tests/faults.h
 check_modules_CPPFLAGS = $(TEST_CPPFLAGS)
 check_modules_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 
-check_PROGRAMS += check_host
+check_PROGRAMS += check_host check_hostile
 
 check_host_SOURCES = tests/check_host.c
 check_host_CPPFLAGS = $(TEST_CPPFLAGS)
 check_host_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
+
+check_hostile_SOURCES = tests/check_hostile.c
+check_hostile_CPPFLAGS = $(TEST_CPPFLAGS)
+check_hostile_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 
 check_PROGRAMS += check_quantize
 

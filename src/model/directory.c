@@ -39,12 +39,51 @@ static int has_ending(const char *name, const char *ending)
 static int is_weights(const char *name)
 {
     static const char *const endings[] = { ".safetensors", ".bin",  ".onnx",     ".h5", ".msgpack",
-                                           ".pt",          ".gguf", ".pdparams", ".index.json" };
+                                           ".pt",          ".pth",  ".pkl",      ".ckpt", ".gguf",
+                                           ".pdparams",    ".index.json" };
 
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
         if (has_ending(name, endings[i]))
             return 1;
     return 0;
+}
+
+/* Keeps the name of weights in the folder that comes first. */
+static char *first_weights(const char *path)
+{
+    int fd = system_table.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    DIR *folder = fd >= 0 ? system_table.fdopendir(fd) : NULL;
+    struct dirent *entry;
+    char *first = NULL;
+
+    while (folder != NULL && (entry = system_table.readdir(folder)) != NULL) {
+        if (!is_weights(entry->d_name) || (first != NULL && strcmp(first, entry->d_name) <= 0))
+            continue;
+        memory_free(first);
+        first = memory_copy_text(entry->d_name, strlen(entry->d_name));
+    }
+    if (folder != NULL)
+        system_table.closedir(folder);
+    else if (fd >= 0)
+        system_table.close(fd);
+    return first;
+}
+
+char *directory_other_weights(const char *directory)
+{
+    static const char *const folders[] = { "", "onnx" };
+    char *found = NULL;
+
+    for (size_t i = 0; found == NULL && i < 2; i++) {
+        char *folder = path_join(directory, folders[i]);
+        char *name = folder != NULL ? first_weights(folder) : NULL;
+
+        if (name != NULL && strcmp(name, "model.safetensors") != 0)
+            found = path_join(folder, name);
+        memory_free(name);
+        memory_free(folder);
+    }
+    return found;
 }
 
 static int copy_file(const char *from, const char *to, ernie_error *err)

@@ -1,5 +1,6 @@
-/* A new model directory made from another: what is not weights is copied, the weights
- * are written, and the whole appears under its name at the end or not at all. */
+/* The files of a model directory. A new one is made from another: what is not weights is
+ * copied, the weights are written, and the whole appears under its name at the end or
+ * not at all. */
 #ifndef ERNIE_MODEL_DIRECTORY_H
 #define ERNIE_MODEL_DIRECTORY_H
 
@@ -7,6 +8,10 @@
 
 #include "base/error.h"
 #include "model/safetensors.h"
+
+/* The path of weights in a directory without model.safetensors: another format, or one of
+ * several files; the first by name. memory_free. NULL: there is none, or memory ran out. */
+char *directory_other_weights(const char *directory);
 
 struct directory_writer;
 

@@ -11,6 +11,7 @@
 #include "base/float_state.h"
 #include "base/memory.h"
 #include "base/system.h"
+#include "model/directory.h"
 #include "model/module.h"
 #include "model/safetensors.h"
 #include "model/weights.h"
@@ -100,32 +101,21 @@ static int find_default(char **out, ernie_error *err)
 
 /* ---- opening ----------------------------------------------------------- */
 
-static int file_exists(const char *directory, const char *name)
-{
-    char *path = path_join(directory, name);
-    struct stat st;
-    int exists = path != NULL && system_table.fstatat(AT_FDCWD, path, &st, 0) == 0;
-
-    memory_free(path);
-    return exists;
-}
-
 /* Formats that run code when they are read, or that are no checkpoint of this kind,
- * are never opened; what to do instead is said. */
-static int refuse_other_format(const char *directory, ernie_error *err)
+ * are never opened; what to do instead is said. status: of the file that is wanted. */
+static int refuse_other_format(const char *directory, int status, ernie_error *err)
 {
-    static const char *const others[] = { "pytorch_model.bin", "model_state.pdparams",
-                                          "model.onnx", "onnx/model.onnx", "tf_model.h5",
-                                          "model.gguf", "ggml-model.bin" };
+    char *other = directory_other_weights(directory);
 
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        if (file_exists(directory, others[i]))
-            return error_set(err, ERNIE_EFORMAT,
-                             "%s/%s: only model.safetensors is read; convert it once in Python: "
-                             "AutoModel.from_pretrained(DIR).save_pretrained(DIR)",
-                             directory, others[i]);
-    return error_set(err, ERNIE_ENOTFOUND, "%s/model.safetensors: No such file or directory",
-                     directory);
+    if (other == NULL)
+        return status;
+    status = error_set(err, ERNIE_EFORMAT,
+                       "%s: only model.safetensors is read; convert it once in Python: "
+                       "AutoModel.from_pretrained(DIR).save_pretrained(DIR, max_shard_size=\"99GB\"), "
+                       "where DIR is a checkpoint of PyTorch",
+                       other);
+    memory_free(other);
+    return status;
 }
 
 static int load_weights(struct ernie_model *model, struct hasher *hasher, ernie_error *err)
@@ -138,7 +128,7 @@ static int load_weights(struct ernie_model *model, struct hasher *hasher, ernie_
         return error_set(err, ERNIE_ENOMEM, "model: out of memory");
     status = safetensors_open(path, &file, err);
     if (status == ERNIE_ENOTFOUND)
-        status = refuse_other_format(model->directory, err);
+        status = refuse_other_format(model->directory, status, err);
     else if (status == ERNIE_OK)
         status = weights_load(file, &model->config, hasher, &model->weights, err);
     safetensors_close(file);
@@ -153,13 +143,15 @@ static int load_vocabulary(struct ernie_model *model, ernie_error *err)
 
     if (path == NULL)
         return error_set(err, ERNIE_ENOMEM, "model: out of memory");
-    status = vocab_open(path, &model->vocab, err);
     /* An id past the embedding's rows would read past its end. */
-    if (status == ERNIE_OK && vocab_size(model->vocab) > model->config.vocab_size)
-        status = error_set(err, ERNIE_EFORMAT, "%s: %zu words, but config.json's vocab_size is %zu",
-                           path, vocab_size(model->vocab), model->config.vocab_size);
-    if (status == ERNIE_OK)
-        status = tokenizer_new(model->vocab, &model->config, &model->tokenizer, err);
+    status = vocab_open_for(path, model->config.vocab_size, &model->vocab, err);
+    if (status == ERNIE_OK) {
+        ernie_error why;
+
+        status = tokenizer_new(model->vocab, &model->config, &model->tokenizer, &why);
+        if (status != ERNIE_OK)
+            error_set(err, status, "%s: %s", path, why.message);
+    }
     memory_free(path);
     return status;
 }
@@ -227,6 +219,18 @@ static void hash_modules(const struct ernie_model *model, struct hasher *hasher)
     }
 }
 
+/* A file of weights may be what was meant for a model. */
+static int check_directory(const char *directory, ernie_error *err)
+{
+    struct stat st;
+
+    if (system_table.fstatat(AT_FDCWD, directory, &st, 0) == 0 && !S_ISDIR(st.st_mode))
+        return error_set(err, ERNIE_EINVAL,
+                         "%s: not a directory: a model is one with config.json, vocab.txt and "
+                         "model.safetensors in it", directory);
+    return ERNIE_OK;
+}
+
 static int load(struct ernie_model *model, ernie_error *err)
 {
     struct hasher *hasher = hasher_new();
@@ -235,11 +239,16 @@ static int load(struct ernie_model *model, ernie_error *err)
 
     if (hasher == NULL)
         return error_set(err, ERNIE_ENOMEM, "model: out of memory");
-    status = model_config_load(model->directory, &model->config, err);
+    status = check_directory(model->directory, err);
     if (status == ERNIE_OK)
-        status = load_vocabulary(model, err);
+        status = model_config_load(model->directory, &model->config, err);
+    if (status == ERNIE_ENOTFOUND)
+        status = refuse_other_format(model->directory, status, err);
     if (status == ERNIE_OK)
         status = load_weights(model, hasher, err);
+    /* After the weights, which prove that the model has as many words as it says. */
+    if (status == ERNIE_OK)
+        status = load_vocabulary(model, err);
     if (status == ERNIE_OK)
         status = modules_load(model->directory, &model->config, hasher, &model->modules, err);
     if (status == ERNIE_OK)

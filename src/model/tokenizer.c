@@ -313,7 +313,7 @@ static int find_specials(struct tokenizer *tokenizer, const struct model_config 
         if (id[i] >= 0)
             add_special(tokenizer, word, id[i]);
         else if (i != SPECIAL_PAD && i != SPECIAL_MASK) /* which no embedding needs */
-            return error_set(err, ERNIE_EFORMAT, "vocabulary: the special token %s is missing",
+            return error_set(err, ERNIE_EFORMAT, "the special token %s is missing",
                              word);
     }
     tokenizer->unk = id[SPECIAL_UNK];

@@ -160,7 +160,7 @@ static int split_lines(struct vocab *vocab, const char *path, ernie_error *err)
     return ERNIE_OK;
 }
 
-static int build(struct vocab *vocab, const char *path, ernie_error *err)
+static int build(struct vocab *vocab, const char *path, size_t max_words, ernie_error *err)
 {
     size_t n_slots = 16;
     int status;
@@ -170,6 +170,9 @@ static int build(struct vocab *vocab, const char *path, ernie_error *err)
         return status;
     if (vocab->n_words == 0)
         return error_set(err, ERNIE_EFORMAT, "%s: no words", path);
+    if (vocab->n_words > max_words)
+        return error_set(err, ERNIE_EFORMAT, "%s: %zu words, but the model has vectors for %zu",
+                         path, vocab->n_words, max_words);
     while (n_slots < vocab->n_words * 2)
         n_slots *= 2;
     vocab->mask = n_slots - 1;
@@ -196,7 +199,7 @@ static int build(struct vocab *vocab, const char *path, ernie_error *err)
     return ERNIE_OK;
 }
 
-int vocab_open(const char *path, struct vocab **out, ernie_error *err)
+int vocab_open_for(const char *path, size_t max_words, struct vocab **out, ernie_error *err)
 {
     int status;
     struct vocab *vocab = memory_new(1, sizeof *vocab);
@@ -207,7 +210,7 @@ int vocab_open(const char *path, struct vocab **out, ernie_error *err)
     if (status != ERNIE_OK)
         goto done;
     vocab->hash = hash_of(vocab->file.data, vocab->file.size);
-    status = build(vocab, path, err);
+    status = build(vocab, path, max_words, err);
     if (status != ERNIE_OK)
         goto done;
 
@@ -216,6 +219,11 @@ int vocab_open(const char *path, struct vocab **out, ernie_error *err)
 done:
     vocab_close(vocab);
     return status;
+}
+
+int vocab_open(const char *path, struct vocab **out, ernie_error *err)
+{
+    return vocab_open_for(path, MAX_WORDS, out, err);
 }
 
 void vocab_close(struct vocab *vocab)

@@ -15,6 +15,9 @@ struct vocab; /* unchanging: threads share it */
  * two equal words the later one counts, as in Hugging Face's reader. Returns
  * ERNIE_EFORMAT with "path: line N: why" for a word that cannot be. */
 int vocab_open(const char *path, struct vocab **out, ernie_error *err);
+/* The same for a model with vectors for max_words words. ERNIE_EFORMAT when there are
+ * more, before any memory is spent on them: 40 bytes may go into a word of two. */
+int vocab_open_for(const char *path, size_t max_words, struct vocab **out, ernie_error *err);
 void vocab_close(struct vocab *vocab);
 
 size_t vocab_size(const struct vocab *vocab);
