@@ -58,7 +58,11 @@ check_modules_SOURCES = tests/check_modules.c tests/faults.h
 check_modules_CPPFLAGS = $(TEST_CPPFLAGS)
 check_modules_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 
-check_PROGRAMS += check_host check_hostile
+check_PROGRAMS += check_host check_hostile check_linear
+
+check_linear_SOURCES = tests/check_linear.c
+check_linear_CPPFLAGS = $(TEST_CPPFLAGS)
+check_linear_LDADD = libencode.la libdocument.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 
 check_host_SOURCES = tests/check_host.c
 check_host_CPPFLAGS = $(TEST_CPPFLAGS)

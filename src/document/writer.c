@@ -10,12 +10,10 @@
 #define MANY_MARKS        (1u << 20)
 #define SPARSE_MARK_BYTES 64
 
-void extract_mark(struct extract *extract, size_t line)
+void extract_add_mark(struct extract *extract, size_t line)
 {
     struct line_mark *last = extract->n_marks > 0 ? &extract->marks[extract->n_marks - 1] : NULL;
 
-    if (last != NULL && last->line == line)
-        return;
     if (last != NULL && last->offset == extract->text.size) {
         last->line = line;
         return;
@@ -35,6 +33,12 @@ void extract_mark(struct extract *extract, size_t line)
     }
     extract->marks[extract->n_marks++] =
         (struct line_mark){ .offset = extract->text.size, .line = line };
+}
+
+void extract_mark(struct extract *extract, size_t line)
+{
+    if (extract->n_marks == 0 || extract->marks[extract->n_marks - 1].line != line)
+        extract_add_mark(extract, line);
 }
 
 /* Characters that are written without spaces between them. Hangul has spaces. */

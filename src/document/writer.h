@@ -34,7 +34,10 @@ void writer_cell(struct writer *writer);
 /* Ends the text with one line break. */
 void writer_finish(struct writer *writer);
 
-/* Notes that the text from here on comes from a line of the file. */
+/* Notes that the text from here on comes from a line of the file; also when it does so
+ * already, for what counts line breaks from one mark to the next. */
+void extract_add_mark(struct extract *extract, size_t line);
+/* The same unless the mark before says so. */
 void extract_mark(struct extract *extract, size_t line);
 
 #endif
