@@ -209,6 +209,7 @@ static void check_growth(size_t n, const struct text *list, size_t n_stages)
             n_wrong++;
             printf("%s of %s%s%s: %.2f times the work\n", stages[j].name, list[i].begin, list[i].unit,
                    list[i].end, ratio);
+            fflush(stdout);
         }
     }
     buffer_reset(&once);
@@ -225,6 +226,25 @@ END_TEST
 START_TEST(test_twice_the_markup_is_twice_the_work)
 {
     check_growth(N_MARKUPS, markups, N_MARKUP_STAGES);
+}
+END_TEST
+
+/* Lists as deep as half of it, and then blank lines, of which each would be looked at for
+ * each list. */
+START_TEST(test_deep_lists_end_soon)
+{
+    const struct text deep = { "", "- ", "a" }, blank = { "", "\n", "a" };
+    struct buffer lists = { 0 }, lines = { 0 };
+    double start;
+
+    make_text(&deep, 1000000, &lists);
+    make_text(&blank, 1000000, &lines);
+    buffer_append(&lists, lines.data, lines.size);
+    start = work_done();
+    read_markdown(&lists);
+    ck_assert(work_done() - start < 3e9);
+    buffer_reset(&lists);
+    buffer_reset(&lines);
 }
 END_TEST
 
@@ -289,6 +309,7 @@ int main(void)
     tcase_add_checked_fixture(all, open_model, close_model);
     tcase_add_test(all, test_twice_the_text_is_twice_the_work);
     tcase_add_test(all, test_twice_the_markup_is_twice_the_work);
+    tcase_add_test(all, test_deep_lists_end_soon);
     tcase_add_test(all, test_ten_megabytes_are_encoded_as_fast_as_ten_kilobytes);
     suite_add_tcase(suite, all);
     runner = srunner_create(suite);

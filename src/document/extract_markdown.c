@@ -9,6 +9,8 @@
 
 /* Bytes of link definitions that md4c may copy: about a second of them. */
 #define MAX_COPIED_BYTES 1000000000u
+/* Lists looked at for all blank lines together: some tenths of a second. */
+#define MAX_LISTS_LOOKED_AT 100000000u
 
 struct markdown {
     struct writer *writer;
@@ -244,6 +246,61 @@ static size_t read_front_matter(struct writer *writer, const char *text, size_t 
 
 /* ---- the whole --------------------------------------------------------- */
 
+static int is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* How many bytes from text on begin an item of a list or a quote, or 0. */
+static size_t marker_size(const char *text, size_t size)
+{
+    size_t n = 0;
+
+    if (size > 0 && text[0] == '>')
+        return 1;
+    while (n < size && n < 9 && text[n] >= '0' && text[n] <= '9')
+        n++;
+    if (n == size || strchr(n > 0 ? ".)" : "-+*", text[n]) == NULL)
+        return 0;
+    n++;
+    return n == size || is_blank(text[n]) ? n : 0;
+}
+
+/* How deep in lists a line can be: by those that begin on it, and by its indentation, of
+ * which each one around it needs two columns. */
+static size_t depth_of_line(const char *text, size_t size)
+{
+    size_t n_columns = 0, n_markers = 0, n, i = 0;
+
+    while (i < size) {
+        if (text[i] == ' ' || text[i] == '\t') {
+            n_columns += text[i++] == '\t' ? 4 : 1;
+        } else {
+            n = marker_size(text + i, size - i);
+            if (n == 0)
+                break;
+            n_markers++;
+            i += n;
+        }
+    }
+    return n_columns / 2 + n_markers;
+}
+
+/* A blank line is looked at once for each list that may go on behind it. */
+static int lists_are_tame(const char *text, size_t size)
+{
+    size_t deepest = 0, n_blank = 0;
+
+    for (size_t i = 0, n; i < size; i += n) {
+        const size_t depth = depth_of_line(text + i, n = line_size(text + i, size - i));
+
+        if (depth > deepest)
+            deepest = depth;
+        n_blank += n == 1 || is_blank(text[i]);
+    }
+    return n_blank == 0 || deepest < MAX_LISTS_LOOKED_AT / n_blank;
+}
+
 int markdown_is_tame(const char *text, size_t size)
 {
     size_t n_uses = 0, longest = 0, start = 0;
@@ -263,7 +320,7 @@ int markdown_is_tame(const char *text, size_t size)
                 longest = i - start;
         }
     }
-    return n_uses == 0 || longest < MAX_COPIED_BYTES / n_uses;
+    return (n_uses == 0 || longest < MAX_COPIED_BYTES / n_uses) && lists_are_tame(text, size);
 }
 
 int markdown_extract(struct writer *writer, const char *text, size_t size, ernie_error *err)

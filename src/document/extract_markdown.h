@@ -8,7 +8,8 @@
 #include "document/writer.h"
 
 /* Whether text [size] can be given to md4c: it holds a definition's link again for
- * each use of it, so a long one used often costs the product. */
+ * each use of it, so a long one used often costs the product, and so do deep lists and
+ * the blank lines behind them. */
 int markdown_is_tame(const char *text, size_t size);
 
 /* Writes text [size], UTF-8. The title is the front matter's, else that of the first

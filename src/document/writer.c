@@ -62,7 +62,7 @@ static void end_block(struct writer *writer)
     struct buffer *text = &writer->out->text;
     size_t n = 0;
 
-    while (n < text->size && text->data[text->size - 1 - n] == '\n')
+    while (n < writer->breaks && n < text->size && text->data[text->size - 1 - n] == '\n')
         n++;
     for (; text->size > 0 && n < writer->breaks; n++)
         buffer_append_char(text, '\n');
