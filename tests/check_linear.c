@@ -193,15 +193,16 @@ static double growth(const struct stage *stage, const struct buffer *once, const
     return least[1] < LITTLE ? 0 : least[1] / least[0];
 }
 
-static void check_growth(size_t n, const struct text *list, size_t n_stages)
+static void check_growth(size_t n, const struct text *list, size_t size, size_t first_stage,
+                         size_t end_stage)
 {
     struct buffer once = { 0 }, twice = { 0 };
     size_t n_wrong = 0;
 
     for (size_t i = 0; i < n; i++) {
-        make_text(&list[i], SIZE, &once);
-        make_text(&list[i], 2 * SIZE, &twice);
-        for (size_t j = 0; j < n_stages; j++) {
+        make_text(&list[i], size, &once);
+        make_text(&list[i], 2 * size, &twice);
+        for (size_t j = first_stage; j < end_stage; j++) {
             const double ratio = growth(&stages[j], &once, &twice);
 
             if (ratio < MAX_RATIO)
@@ -219,13 +220,22 @@ static void check_growth(size_t n, const struct text *list, size_t n_stages)
 
 START_TEST(test_twice_the_text_is_twice_the_work)
 {
-    check_growth(N_TEXTS, texts, N_STAGES);
+    check_growth(N_TEXTS, texts, SIZE, 0, N_STAGES);
 }
 END_TEST
 
 START_TEST(test_twice_the_markup_is_twice_the_work)
 {
-    check_growth(N_MARKUPS, markups, N_MARKUP_STAGES);
+    check_growth(N_MARKUPS, markups, SIZE, 0, N_MARKUP_STAGES);
+}
+END_TEST
+
+START_TEST(test_ten_megabytes_and_a_word_of_one_are_no_different)
+{
+    const struct text word = { "", "x", "" }, text = { "", "the cat, \xe4\xba\xba\xe5\xb7\xa5\xe3\x80\x82", "" };
+
+    check_growth(1, &word, 500000, N_MARKUP_STAGES, N_STAGES);
+    check_growth(1, &text, 5000000, N_MARKUP_STAGES, N_STAGES);
 }
 END_TEST
 
@@ -309,6 +319,7 @@ int main(void)
     tcase_add_checked_fixture(all, open_model, close_model);
     tcase_add_test(all, test_twice_the_text_is_twice_the_work);
     tcase_add_test(all, test_twice_the_markup_is_twice_the_work);
+    tcase_add_test(all, test_ten_megabytes_and_a_word_of_one_are_no_different);
     tcase_add_test(all, test_deep_lists_end_soon);
     tcase_add_test(all, test_ten_megabytes_are_encoded_as_fast_as_ten_kilobytes);
     suite_add_tcase(suite, all);
