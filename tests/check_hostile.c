@@ -139,7 +139,9 @@ static void plan_tensors(void)
         plan_tensor(F32, 32, 0, "ernie.encoder.layer.%zu.output.LayerNorm.weight", i);
         plan_tensor(F32, 32, 0, "ernie.encoder.layer.%zu.output.LayerNorm.bias", i);
     }
-    dense_plan[0] = (struct tensor_plan){ .name = "linear.weight", .type = F32, .rows = 8, .columns = 32 };
+    dense_plan[0] = (struct tensor_plan){
+        .name = "linear.weight", .type = F32, .rows = 8, .columns = 32
+    };
     dense_plan[1] = (struct tensor_plan){ .name = "linear.bias", .type = F32, .rows = 8 };
 }
 
@@ -659,7 +661,8 @@ END_TEST
 START_TEST(test_headers_that_are_large_or_deep)
 {
     struct buffer header = { 0 };
-    static const char *const endless[] = { "[", "{\"a\":", "{\"a\":[", "{\"a\":\"", "{\"\\\"", "{\"a\\u0041" };
+    static const char *const endless[] = { "[", "{\"a\":", "{\"a\":[", "{\"a\":\"", "{\"\\\"",
+                                           "{\"a\\u0041" };
 
     for (size_t i = 0; i < COUNT(endless); i++) {
         buffer_clear(&header);
@@ -729,7 +732,8 @@ static void check_each_tensor(enum part at, size_t n, const struct tensor_plan *
         try(REFUSED, "there twice", "%s twice", bare);
 
         /* The same bytes said to be of a type that no weights have. */
-        snprintf(key, sizeof key, "\"%s\":{\"dtype\":\"%s\"", tensors[i].name, type_name[tensors[i].type]);
+        snprintf(key, sizeof key, "\"%s\":{\"dtype\":\"%s\"", tensors[i].name,
+                 type_name[tensors[i].type]);
         snprintf(other, sizeof other, "\"%s\":{\"dtype\":\"%s\"", tensors[i].name,
                  type_size[tensors[i].type] == 4   ? "I32"
                  : type_size[tensors[i].type] == 2 ? "U16"
@@ -1042,15 +1046,18 @@ END_TEST
 /* What no JSON file may be, whichever it is. */
 START_TEST(test_json_that_is_none)
 {
-    static const enum part files[] = { CONFIG, TOKENIZER, SENTENCE_BERT, PROMPTS, MODULES, POOLING, DENSE };
+    static const enum part files[] = { CONFIG, TOKENIZER, SENTENCE_BERT, PROMPTS, MODULES,
+                                       POOLING, DENSE };
     static const struct {
         const char *text;
         size_t n;
     } contents[] = {
         { "", 0 }, { "{", 1 }, { "[", 1 }, { "nul", 1 }, { "{\"a\": }", 1 }, { "{\"a\": 1,}", 1 },
         { "{} {}", 1 }, { "{\"a\": 1, \"a\": 1}", 1 }, { "{\"\xff\": 1}", 1 }, { "\"\xed\xa0\x80\"", 1 },
-        { "{\"a\": \"\\ud800\"}", 1 }, { "\xef\xbb\xbf{}", 1 }, { "\xff\xfe{\1}\1", 1 }, { "// no\n{}", 1 },
-        { "[", 100000 }, { "{\"a\":", 100000 }, { "[1,", 100000 }, { "[{\"a\":[", 100000 }, { "\"", 99999 },
+        { "{\"a\": \"\\ud800\"}", 1 }, { "\xef\xbb\xbf{}", 1 }, { "\xff\xfe{\1}\1", 1 },
+        { "// no\n{}", 1 },
+        { "[", 100000 }, { "{\"a\":", 100000 }, { "[1,", 100000 }, { "[{\"a\":[", 100000 },
+        { "\"", 99999 },
         { " ", 1000000 }, { "\\", 1000000 }, { "0123456789", 100000 }, { "-", 100000 },
     };
     struct buffer text = { 0 };
@@ -1098,7 +1105,8 @@ START_TEST(test_files_that_are_cut_or_too_long)
 {
     for (size_t i = 0; i < N_PARTS; i++) {
         const size_t size = good[i].size;
-        const size_t sizes[] = { 0, 1, 7, 8, 9, size / 4, size / 2, size - 9, size - 8, size - 4, size - 3 };
+        const size_t sizes[] = { 0, 1, 7, 8, 9, size / 4, size / 2, size - 9, size - 8,
+                                 size - 4, size - 3 };
         const int is_text = i == VOCAB;
 
         for (size_t j = 0; j < COUNT(sizes); j++) {
@@ -1141,7 +1149,8 @@ START_TEST(test_what_is_no_file)
         for (size_t j = 0; j < COUNT(commands); j++) {
             /* What is not there, an optional file may be, and an empty one is none. */
             const int absent = j >= COUNT(commands) - 2;
-            const int needed = i == CONFIG || i == VOCAB || i == WEIGHTS || i == DENSE || i == DENSE_WEIGHTS;
+            const int needed = i == CONFIG || i == VOCAB || i == WEIGHTS || i == DENSE ||
+                               i == DENSE_WEIGHTS;
 
             begin();
             write_all();
@@ -1220,7 +1229,8 @@ END_TEST
 
 static void mutate(struct buffer *file)
 {
-    static const char interesting[] = { 0, 1, -1, 127, -128, '"', '{', '}', '[', ',', '9', '-', '.', '\n' };
+    static const char interesting[] = { 0, 1, -1, 127, -128, '"', '{', '}', '[', ',', '9',
+                                        '-', '.', '\n' };
     const uint32_t size = (uint32_t)file->size, at = random_below(size);
     const uint32_t n = 1 + random_below(size - at < 64 ? size - at : 64);
 
