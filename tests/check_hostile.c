@@ -29,7 +29,12 @@
 #define MAX_SECONDS 1.0
 
 /* Under a sanitizer memory and time say nothing about the library. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__has_feature)
+#define HAS_FEATURE(name) __has_feature(name)
+#else
+#define HAS_FEATURE(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || HAS_FEATURE(address_sanitizer)
 #define SANITIZED 1
 #else
 #define SANITIZED 0
