@@ -22,6 +22,12 @@ check_tokenizer_SOURCES = tests/check_tokenizer.c
 check_tokenizer_CPPFLAGS = $(TEST_CPPFLAGS)
 check_tokenizer_LDADD = libmodel.la libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += check_unigram
+
+check_unigram_SOURCES = tests/check_unigram.c tests/faults.h tests/unigram_file.h
+check_unigram_CPPFLAGS = $(TEST_CPPFLAGS)
+check_unigram_LDADD = libmodel.la libbase.la $(CHECK_LIBS)
+
 check_PROGRAMS += check_ann check_recall
 
 check_ann_SOURCES = tests/check_ann.c
@@ -99,11 +105,23 @@ EXTRA_PROGRAMS += tokenize_lines
 tokenize_lines_SOURCES = tests/tokenize_lines.c
 tokenize_lines_LDADD = libmodel.la libbase.la
 
+# Ours in compare_unigram.py; built on request.
+EXTRA_PROGRAMS += unigram_lines
+unigram_lines_SOURCES = tests/unigram_lines.c tests/unigram_file.h
+unigram_lines_LDADD = libmodel.la libbase.la
+
 # For libFuzzer; built on request, with clang (see the head of each).
 EXTRA_PROGRAMS += fuzz_tokenizer fuzz_vocab fuzz_extract fuzz_chunk fuzz_safetensors fuzz_config
 fuzz_tokenizer_SOURCES = tests/fuzz_tokenizer.c
 fuzz_tokenizer_LDADD = libmodel.la libbase.la
 fuzz_tokenizer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_PROGRAMS += fuzz_charsmap fuzz_unigram
+fuzz_charsmap_SOURCES = tests/fuzz_charsmap.c
+fuzz_charsmap_LDADD = libmodel.la libbase.la
+fuzz_charsmap_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_unigram_SOURCES = tests/fuzz_unigram.c
+fuzz_unigram_LDADD = libmodel.la libbase.la
+fuzz_unigram_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_vocab_SOURCES = tests/fuzz_vocab.c
 fuzz_vocab_LDADD = libmodel.la libbase.la
 fuzz_vocab_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -122,6 +140,7 @@ fuzz_config_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 EXTRA_DIST += \
 	tests/compare_tokenizer.py tests/data/make_tokenizer_reference.py \
+	tests/compare_unigram.py tests/data/unigram \
 	tests/data/tokenizer/README.md \
 	tests/data/tokenizer/blocks.txt \
 	tests/data/tokenizer/ingredients.txt \

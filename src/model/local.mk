@@ -1,16 +1,21 @@
 noinst_LTLIBRARIES += libmodel.la
 libmodel_la_SOURCES = \
+	src/model/charsmap.c src/model/charsmap.h \
 	src/model/config.c src/model/config.h \
 	src/model/directory.c src/model/directory.h \
 	src/model/encoder.c src/model/encoder.h \
 	src/model/linear.c src/model/linear.h \
+	src/model/metaspace.c src/model/metaspace.h \
 	src/model/model.c src/model/model.h \
 	src/model/module.c src/model/module.h \
 	src/model/normalize.c src/model/normalize.h \
 	src/model/pooling.c src/model/pooling.h \
 	src/model/safetensors.c src/model/safetensors.h \
+	src/model/text_normalizer.c src/model/text_normalizer.h \
 	src/model/tokenize.c \
 	src/model/tokenizer.c src/model/tokenizer.h \
+	src/model/token_span.h \
+	src/model/unigram.c src/model/unigram.h \
 	src/model/vocab.c src/model/vocab.h \
 	src/model/weights.c src/model/weights.h
 libmodel_la_CPPFLAGS = $(AM_CPPFLAGS) $(UTF8PROC_CFLAGS)

@@ -44,11 +44,21 @@ static const struct range movable[] = {
     { 0x1e023, 0x1e024 }, { 0x1e026, 0x1e02a }, { 0x1e944, 0x1e94a },
 };
 
-/* Letters made of two that Unicode knows since version 13 or 16; the reference
- * leaves them whole. */
-static const struct range undecomposed[] = {
-    { 0x105c9, 0x105e4 }, { 0x11383, 0x11391 }, { 0x113c5, 0x113c8 },
-    { 0x11938, 0x11938 }, { 0x16121, 0x16128 }, { 0x16d68, 0x16d6a },
+/* Gaps in Unicode 9 that later versions put marks and characters with a
+ * decomposition into. To the reference none in them is a mark, has a combining
+ * class or is made of others. Each is as wide as it can be, as above. */
+static const struct range inert[] = {
+    { 0x07f4, 0x0815 }, { 0x085c, 0x08d3 }, { 0x09e4, 0x0a00 }, { 0x0ae4, 0x0b00 },
+    { 0x0b4e, 0x0b55 }, { 0x0c04, 0x0c3d }, { 0x0ce4, 0x0d00 }, { 0x0d04, 0x0d3d },
+    { 0x0d64, 0x0d81 }, { 0x0eba, 0x0eba }, { 0x0ece, 0x0edb }, { 0x1715, 0x1731 },
+    { 0x180e, 0x1884 }, { 0x1abf, 0x1aff }, { 0x1cf5, 0x1cf7 },
+    { 0x1df6, 0x1dfa }, { 0x32ff, 0x32ff }, { 0xa771, 0xa7f7 }, { 0xa828, 0xa87f },
+    { 0xa8f2, 0xa925 }, { 0xab60, 0xabe2 }, { 0x1037b, 0x10a00 }, { 0x10ae7, 0x10fff },
+    { 0x11047, 0x1107e }, { 0x110bb, 0x110ff }, { 0x11135, 0x11172 }, { 0x111c1, 0x111c9 },
+    { 0x111cd, 0x1122b }, { 0x1123f, 0x112de }, { 0x11304, 0x1133b }, { 0x11375, 0x11434 },
+    { 0x11447, 0x114af }, { 0x1172c, 0x11c2e }, { 0x11cb7, 0x16aef }, { 0x16b37, 0x16f50 },
+    { 0x16f7f, 0x16f8e }, { 0x16f93, 0x1bc9c }, { 0x1bc9f, 0x1d15d }, { 0x1e02b, 0x1e8cf },
+    { 0x1f16c, 0x1f18f }, { 0x1f252, 0x2f7ff },
 };
 
 static const struct range chinese[] = {
@@ -167,7 +177,7 @@ static int is_punctuation(uint32_t c)
     }
 }
 
-static uint32_t small(uint32_t c)
+uint32_t normalize_lower(uint32_t c)
 {
     if (c < 0x80)
         return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
@@ -177,17 +187,47 @@ static uint32_t small(uint32_t c)
     return (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);
 }
 
-static size_t decompose(uint32_t c, utf8proc_int32_t out[NORMALIZE_MAX])
+size_t normalize_decompose(uint32_t c, int compatible, int32_t out[NORMALIZE_MAX_DECOMPOSED])
 {
+    const utf8proc_option_t options = compatible ? UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT
+                                                 : UTF8PROC_DECOMPOSE;
     utf8proc_ssize_t n;
 
-    out[0] = (utf8proc_int32_t)c;
-    if (c < 0x80 || within(c, undecomposed, COUNT(undecomposed)))
+    out[0] = (int32_t)c;
+    if (c < 0x80 || within(c, inert, COUNT(inert)))
         return 1;
-    n = utf8proc_decompose_char((utf8proc_int32_t)c, out, NORMALIZE_MAX, UTF8PROC_DECOMPOSE, NULL);
-    /* Unicode promises that no decomposition is longer than four. */
-    assert(n >= 1 && n <= NORMALIZE_MAX);
+    n = utf8proc_decompose_char((utf8proc_int32_t)c, out, NORMALIZE_MAX_DECOMPOSED, options, NULL);
+    assert(n >= 1 && n <= NORMALIZE_MAX_DECOMPOSED);
     return (size_t)n;
+}
+
+int normalize_is_mark(uint32_t c)
+{
+    if (c == 0x1cf2 || c == 0x1cf3) /* VEDIC SIGNs ARDHAVISARGA, later letters */
+        return 1;
+    switch (utf8proc_category((utf8proc_int32_t)c)) {
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+        return !within(c, inert, COUNT(inert));
+    default:
+        return 0;
+    }
+}
+
+uint8_t normalize_combining_class(uint32_t c)
+{
+    uint8_t class = (uint8_t)utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
+
+    return class == 0 || within(c, inert, COUNT(inert)) ? 0 : class;
+}
+
+int normalize_is_white(uint32_t c)
+{
+    if (c < 0x80)
+        return c == ' ' || (c >= '\t' && c <= '\r');
+    return c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 ||
+           c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
 /* Hangul syllables are in order, so their letters can be computed (Unicode 3.12). */
@@ -209,7 +249,7 @@ static size_t split_hangul(uint32_t c, struct character out[NORMALIZE_MAX])
 size_t normalize_character(const struct normalization *rules, uint32_t c,
                            struct character out[NORMALIZE_MAX])
 {
-    utf8proc_int32_t parts[NORMALIZE_MAX] = { (utf8proc_int32_t)c };
+    int32_t parts[NORMALIZE_MAX_DECOMPOSED] = { (int32_t)c };
     size_t n_parts = 1, n = 0;
     int alone;
 
@@ -225,7 +265,9 @@ size_t normalize_character(const struct normalization *rules, uint32_t c,
      * here even though NFD makes another one of it. */
     alone = rules->chinese_words && within(c, chinese, COUNT(chinese));
     if (rules->strip_accents)
-        n_parts = decompose(c, parts);
+        n_parts = normalize_decompose(c, 0, parts);
+    /* Unicode promises that no canonical decomposition is longer than four. */
+    assert(n_parts <= NORMALIZE_MAX / 2);
     for (size_t i = 0; i < n_parts; i++) {
         uint32_t part = (uint32_t)parts[i];
         uint8_t class = 0;
@@ -244,7 +286,7 @@ size_t normalize_character(const struct normalization *rules, uint32_t c,
             out[n++] = (struct character){ 'i', CHARACTER_PART, 0 };
             part = 0x0307;
         } else if (rules->lower_case) {
-            part = small(part);
+            part = normalize_lower(part);
         }
         out[n++] = (struct character){
             part, alone || is_punctuation(part) ? CHARACTER_ALONE : CHARACTER_PART, class

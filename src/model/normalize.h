@@ -37,4 +37,21 @@ struct character {
 size_t normalize_character(const struct normalization *rules, uint32_t code_point,
                            struct character out[NORMALIZE_MAX]);
 
+/* The small letter of a capital, any other character itself. U+0130 becomes i; the
+ * dot above it that belongs to it as well is for the caller to add. */
+uint32_t normalize_lower(uint32_t code_point);
+
+#define NORMALIZE_MAX_DECOMPOSED 18 /* U+FDFA */
+
+/* The character's full canonical or compatibility decomposition (NFD, NFKD). */
+size_t normalize_decompose(uint32_t code_point, int compatible,
+                           int32_t out[NORMALIZE_MAX_DECOMPOSED]);
+
+/* Of category M, and the class that canonical ordering goes by. */
+int normalize_is_mark(uint32_t code_point);
+uint8_t normalize_combining_class(uint32_t code_point);
+
+/* Unicode's White_Space. */
+int normalize_is_white(uint32_t code_point);
+
 #endif

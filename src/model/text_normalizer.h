@@ -5,6 +5,7 @@
 #define ERNIE_MODEL_TEXT_NORMALIZER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "model/token_span.h"
@@ -49,13 +50,17 @@ struct normalized_text {
     /* [size], only when spans were asked for, else NULL. Each of the bytes of a
      * character has the span of the character in the text as given. */
     struct token_span *origin;
+    /* A step took the beginning off, so that the text does not begin where the
+     * text as given does. Metaspace asks. */
+    int is_cut;
 
     struct {
         char *text;
         struct token_span *origin;
         size_t text_capacity, origin_capacity;
     } room[2];
-    int current; /* the room that text is in */
+    int32_t *unit[2]; /* characters that a normal form may reorder or compose */
+    size_t unit_capacity[2];
 };
 
 /* Rewrites text [size]; bytes that are not UTF-8 read as U+FFFD. Returns ERNIE_OK,
