@@ -74,6 +74,11 @@ struct kernel { /* one table an instruction set */
     void (*layer_norm)(size_t n, float *x, const float *residual, const float *gamma,
                        const float *beta, float eps);
 
+    /* Rotary positions of one head of one sequence, in place: the numbers 2i and 2i + 1 of
+     * each of n rows of x, ld apart, are turned by the angle whose cosine and sine are
+     * turns[row][i], [n][head_size / 2][2]. Su et al. 2021, section 3.4.2. */
+    void (*rotate)(size_t n, size_t head_size, const float *turns, float *x, size_t ld);
+
     /* One head of one sequence: context = softmax(Q K^T / sqrt D) V for n tokens, whose
      * queries, keys and values of D numbers are ld apart; context rows are ldc apart.
      * No more of the n x n matrix exists at a time than a few rows. Vaswani et al. 2017,

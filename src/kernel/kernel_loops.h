@@ -197,6 +197,19 @@ static void layer_norm(size_t n, float *x, const float *residual, const float *g
         x[i] = (x[i] - mean) * scale * gamma[i] + beta[i];
 }
 
+static void rotate(size_t n, size_t head_size, const float *restrict turns, float *restrict x,
+                   size_t ld)
+{
+    for (size_t t = 0; t < n; t++, x += ld, turns += head_size) {
+        for (size_t i = 0; i < head_size; i += 2) {
+            const float a = x[i], b = x[i + 1];
+
+            x[i] = a * turns[i] - b * turns[i + 1];
+            x[i + 1] = b * turns[i] + a * turns[i + 1];
+        }
+    }
+}
+
 #include "kernel/attention_loops.h"
 #ifndef OWN_MULTIPLY_F32
 #include "kernel/product_loops.h"
@@ -274,6 +287,6 @@ static void multiply_i8(const struct matrix_i8 *w, size_t n_rows, const struct r
 }
 
 const struct kernel KERNEL_TABLE = {
-    KERNEL_NAME, dot, add, add_gelu, softmax, layer_norm,
+    KERNEL_NAME, dot, add, add_gelu, softmax, layer_norm, rotate,
     attend, ATTEND_BF16, quantize, multiply_i8, pack_f32, multiply_f32,
 };

@@ -106,7 +106,44 @@ static int read_word(const struct fields *fields, const char *name, const char *
 
 /* ---- config.json ------------------------------------------------------- */
 
-static int read_shape(const struct fields *fields, struct model_config *out, ernie_error *err)
+/* What differs from one model_type to another, where config.json is silent too. */
+static const struct model_type {
+    const char *name;
+    enum model_family family;
+    enum position_kind positions;
+    size_t type_vocab_size, max_position_embeddings, pad_token_id; /* 0 positions: must be said */
+    double layer_norm_eps;
+} model_types[] = {
+    { "ernie", FAMILY_BERT, POSITION_LEARNED, 2, 0, 0, 1e-12 },
+    { "bert", FAMILY_BERT, POSITION_LEARNED, 2, 0, 0, 1e-12 },
+    { "roberta", FAMILY_ROBERTA, POSITION_LEARNED, 2, 512, 1, 1e-12 },
+    { "xlm-roberta", FAMILY_ROBERTA, POSITION_LEARNED, 2, 512, 1, 1e-12 },
+    { "roformer", FAMILY_ROFORMER, POSITION_ROTARY, 2, 1536, 0, 1e-12 },
+    { "ernie_m", FAMILY_ERNIE_M, POSITION_LEARNED, 0, 514, 1, 1e-5 },
+};
+#define N_MODEL_TYPES (sizeof model_types / sizeof model_types[0])
+
+/* Without a model_type it is a BERT. */
+static int read_model_type(const struct fields *fields, const struct model_type **out,
+                           ernie_error *err)
+{
+    const json *value = field(fields, "model_type");
+    const char *word = value != NULL ? json_to_text(value, NULL) : "bert";
+
+    for (size_t i = 0; word != NULL && i < N_MODEL_TYPES; i++) {
+        if (strcmp(word, model_types[i].name) == 0) {
+            *out = &model_types[i];
+            return ERNIE_OK;
+        }
+    }
+    return error_set(err, ERNIE_EFORMAT,
+                     "%s: model_type: \"%.40s\" is not supported (ernie, bert, roberta, "
+                     "xlm-roberta, roformer and ernie_m are)",
+                     fields->path, word != NULL ? word : "?");
+}
+
+static int read_shape(const struct fields *fields, const struct model_type *type,
+                      struct model_config *out, ernie_error *err)
 {
     const struct {
         const char *name;
@@ -115,19 +152,28 @@ static int read_shape(const struct fields *fields, struct model_config *out, ern
         size_t *out;
     } sizes[] = {
         { "hidden_size", 1, 1, 8192, &out->hidden_size },
+        { "embedding_size", 0, 1, 8192, &out->embedding_size },
         { "num_hidden_layers", 1, 1, 128, &out->n_layers },
         { "num_attention_heads", 1, 1, 1024, &out->n_heads },
         { "intermediate_size", 1, 1, 65536, &out->intermediate_size },
         { "vocab_size", 1, 1, 2000000, &out->vocab_size },
-        { "max_position_embeddings", 1, 3, 65536, &out->max_position_embeddings },
+        { "max_position_embeddings", type->max_position_embeddings == 0, 3, 65536,
+          &out->max_position_embeddings },
         { "type_vocab_size", 0, 1, 64, &out->type_vocab_size },
+        { "pad_token_id", 0, 0, 1999999, &out->pad_token_id },
     };
     int status = ERNIE_OK;
 
-    out->type_vocab_size = 2;
+    out->max_position_embeddings = type->max_position_embeddings;
+    out->type_vocab_size = type->type_vocab_size;
+    out->pad_token_id = type->pad_token_id;
     for (size_t i = 0; status == ERNIE_OK && i < sizeof sizes / sizeof sizes[0]; i++)
         status = read_size(fields, sizes[i].name, sizes[i].required, sizes[i].min, sizes[i].max,
                            sizes[i].out, err);
+    if (type->type_vocab_size == 0)
+        out->type_vocab_size = 0; /* whatever the file says, no such tensor belongs to it */
+    if (type->family != FAMILY_ROFORMER || out->embedding_size == 0)
+        out->embedding_size = out->hidden_size;
     if (status == ERNIE_OK && out->hidden_size % out->n_heads != 0)
         status = error_set(err, ERNIE_EFORMAT,
                            "%s: num_attention_heads: %zu does not divide hidden_size %zu",
@@ -141,11 +187,47 @@ static int read_shape(const struct fields *fields, struct model_config *out, ern
     return status;
 }
 
+/* How tokens are counted, and how many of them. */
+static int read_positions(const struct fields *fields, const struct model_type *type,
+                          struct model_config *out, ernie_error *err)
+{
+    static const char *const words[] = { "absolute", "rotary" };
+    const json *value = field(fields, "position_embedding_type");
+    const char *word = json_to_text(value, NULL);
+    int status = ERNIE_OK;
+
+    out->positions = type->positions;
+    if (type->family == FAMILY_BERT && word != NULL && strcmp(word, words[1]) == 0)
+        out->positions = POSITION_ROTARY;
+    else if (type->positions == POSITION_LEARNED)
+        status = read_word(fields, "position_embedding_type", words, 1, err);
+    if (status == ERNIE_OK && out->positions == POSITION_ROTARY)
+        status = read_boolean(fields, "rotary_value", &out->rotary_value, err);
+    if (status != ERNIE_OK)
+        return status;
+
+    /* The first rows of these belonged to [PAD] and, in ERNIE-M, to one more token. */
+    out->pad_has_no_place = type->family == FAMILY_ROBERTA;
+    out->first_position = type->family == FAMILY_ROBERTA   ? out->pad_token_id + 1
+                          : type->family == FAMILY_ERNIE_M ? 2
+                                                           : 0;
+    if (out->max_position_embeddings < out->first_position + 3)
+        return error_set(err, ERNIE_EFORMAT,
+                         "%s: max_position_embeddings: %zu leaves no room for a text",
+                         fields->path, out->max_position_embeddings);
+    out->max_positions = out->max_position_embeddings - out->first_position;
+    if (out->positions == POSITION_ROTARY && (out->hidden_size / out->n_heads % 2 != 0 ||
+                                              out->hidden_size / out->n_heads > MAX_ROTARY_HEAD))
+        return error_set(err, ERNIE_EFORMAT,
+                         "%s: rotary positions need heads of an even size of at most %d",
+                         fields->path, MAX_ROTARY_HEAD);
+    return ERNIE_OK;
+}
+
 static int read_model(const char *directory, struct model_config *out, ernie_error *err)
 {
-    static const char *const types[] = { "ernie", "bert" };
     static const char *const activations[] = { "gelu" };
-    static const char *const positions[] = { "absolute" };
+    const struct model_type *type = NULL;
     struct fields fields;
     const json *eps;
     int status = fields_open(directory, "config.json", &fields, err), use_task_id = 0;
@@ -156,21 +238,24 @@ static int read_model(const char *directory, struct model_config *out, ernie_err
     if (status == ERNIE_OK && json_kind(fields.document) != JSON_KIND_OBJECT)
         status = error_set(err, ERNIE_EFORMAT, "%s: not an object", fields.path);
     if (status == ERNIE_OK)
-        status = read_word(&fields, "model_type", types, 2, err);
-    if (status == ERNIE_OK)
-        status = read_shape(&fields, out, err);
+        status = read_model_type(&fields, &type, err);
+    if (status == ERNIE_OK) {
+        out->model_type = type->name;
+        out->family = type->family;
+        out->layer_norm_eps = type->layer_norm_eps;
+        status = read_shape(&fields, type, out, err);
+    }
     if (status == ERNIE_OK)
         status = read_word(&fields, "hidden_act", activations, 1, err);
     if (status == ERNIE_OK)
-        status = read_word(&fields, "position_embedding_type", positions, 1, err);
-    if (status == ERNIE_OK)
+        status = read_positions(&fields, type, out, err);
+    if (status == ERNIE_OK && type->family == FAMILY_BERT)
         status = read_boolean(&fields, "use_task_id", &use_task_id, err);
     if (status == ERNIE_OK && use_task_id) {
         out->task_type_vocab_size = 3;
         status = read_size(&fields, "task_type_vocab_size", 0, 1, 64, &out->task_type_vocab_size,
                            err);
     }
-    out->layer_norm_eps = 1e-12;
     eps = status == ERNIE_OK ? field(&fields, "layer_norm_eps") : NULL;
     if (eps != NULL) {
         out->layer_norm_eps = json_to_number(eps);
@@ -571,7 +656,7 @@ int model_config_load(const char *directory, struct model_config *out, ernie_err
     status = read_model(directory, out, err);
     if (status != ERNIE_OK)
         return status;
-    out->max_tokens = out->max_position_embeddings;
+    out->max_tokens = out->max_positions;
     status = read_tokenizer(directory, out, err);
     if (status == ERNIE_OK)
         status = read_sentence_bert(directory, out, err);

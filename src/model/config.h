@@ -41,6 +41,23 @@ struct module_config {
     enum activation activation;
 };
 
+/* Encoders of one kind with other names for their tensors (weights.c), other heads, and
+ * another way to count positions. */
+enum model_family {
+    FAMILY_BERT, /* and ERNIE: Devlin et al. 2019, Sun et al. 2019 */
+    FAMILY_ROBERTA, /* and XLM-RoBERTa: Liu et al. 2019, Conneau et al. 2020 */
+    FAMILY_ROFORMER, /* Su et al. 2021 */
+    FAMILY_ERNIE_M, /* Ouyang et al. 2021 */
+    N_FAMILIES
+};
+
+/* How a token knows its place: by a vector added to it once, or by turning queries and
+ * keys in each layer (Su et al. 2021, "RoFormer"). */
+enum position_kind { POSITION_LEARNED, POSITION_ROTARY };
+
+/* Numbers of a head at most where positions are rotary: no file bounds the table. */
+#define MAX_ROTARY_HEAD 1024
+
 enum special_token {
     SPECIAL_UNK,
     SPECIAL_CLS,
@@ -54,13 +71,22 @@ enum special_token {
 
 struct model_config {
     /* config.json */
+    const char *model_type;         /* "bert", a constant */
+    enum model_family family;
     size_t hidden_size;             /* H */
+    size_t embedding_size;          /* E, of the embeddings: H unless a layer projects them to it */
     size_t n_layers;
     size_t n_heads;                 /* A, divides H */
     size_t intermediate_size;
     size_t vocab_size;
-    size_t max_position_embeddings;
-    size_t type_vocab_size;
+    size_t max_position_embeddings; /* rows of learned positions */
+    enum position_kind positions;
+    int rotary_value;               /* rotary positions turn the values too */
+    size_t first_position;          /* of the first token, in rows */
+    int pad_has_no_place;           /* [PAD] in a text stands at row pad_token_id, uncounted */
+    size_t pad_token_id;
+    size_t max_positions;           /* tokens that there are positions for */
+    size_t type_vocab_size;         /* 0 when the model has no token types */
     size_t task_type_vocab_size;    /* 0 when the model has no task types */
     double layer_norm_eps;
     /* tokenizer_config.json */
@@ -71,7 +97,7 @@ struct model_config {
      * "content". "" where the file names none: BERT's own word ("[UNK]", ...) then. */
     char special_tokens[N_SPECIAL_TOKENS][SPECIAL_TOKEN_BYTES];
     /* sentence_bert_config.json, tokenizer_config.json: tokens a sequence may have,
-     * [CLS] and [SEP] included; never more than max_position_embeddings */
+     * [CLS] and [SEP] included; never more than max_positions */
     size_t max_tokens;
     /* 1_Pooling/config.json: several poolings' vectors are put end to end */
     size_t n_poolings; /* 1 or more */

@@ -13,29 +13,36 @@
  * in the second-level cache. */
 #define FEED_FORWARD_ROWS 128
 
-/* T tokens of a batch at most, H hidden, F intermediate size, A heads, D = H / A. */
+/* T tokens of a batch at most, H hidden, E embedding, F intermediate size, A heads,
+ * D = H / A. */
 struct encoder {
     const struct ernie_model *model;
     const struct kernel *kernel;
     float *hidden;          /* [T][H] */
     float *query_key_value; /* [T][3H] */
-    float *context;         /* [T][H] */
+    float *context;         /* [T][H], or the embeddings [T][E] before they are projected */
     float *inner;           /* [FEED_FORWARD_ROWS][F] */
     void *attention;        /* scratch of one head of the longest sequence */
     float *pooled;          /* modules_scratch */
     struct linear_scratch linear;
 };
 
-/* Room for the input of any layer as int8: H numbers a token, or F in the feed-forward. */
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Room for the input of any layer as int8: E or H numbers a token, or F in the
+ * feed-forward. */
 static int init_rows(struct encoder *encoder, size_t max_tokens)
 {
     const struct model_config *config = &encoder->model->config;
-    const size_t n_outer = linear_scratch_bytes(max_tokens, config->hidden_size);
+    const size_t n_outer =
+        linear_scratch_bytes(max_tokens, larger(config->embedding_size, config->hidden_size));
     const size_t n_inner = linear_scratch_bytes(FEED_FORWARD_ROWS, config->intermediate_size);
 
-    return linear_scratch_init(&encoder->linear,
-                               max_tokens > FEED_FORWARD_ROWS ? max_tokens : FEED_FORWARD_ROWS,
-                               n_outer > n_inner ? n_outer : n_inner);
+    return linear_scratch_init(&encoder->linear, larger(max_tokens, FEED_FORWARD_ROWS),
+                               larger(n_outer, n_inner));
 }
 
 int encoder_new(const struct ernie_model *model, size_t max_tokens, struct encoder **out,
@@ -52,11 +59,12 @@ int encoder_new(const struct ernie_model *model, size_t max_tokens, struct encod
         encoder->hidden = memory_new_aligned(max_tokens, config->hidden_size * sizeof(float));
         encoder->query_key_value =
             memory_new_aligned(max_tokens, 3 * config->hidden_size * sizeof(float));
-        encoder->context = memory_new_aligned(max_tokens, config->hidden_size * sizeof(float));
+        encoder->context = memory_new_aligned(
+            max_tokens, larger(config->embedding_size, config->hidden_size) * sizeof(float));
         encoder->inner =
             memory_new_aligned(FEED_FORWARD_ROWS, config->intermediate_size * sizeof(float));
         encoder->attention = memory_new_aligned(
-            attention_scratch(config->max_position_embeddings,
+            attention_scratch(config->max_positions,
                               config->hidden_size / config->n_heads),
             1);
         encoder->pooled = memory_new_aligned(modules_scratch(model->modules), sizeof(float));
@@ -106,20 +114,29 @@ static void share(const struct part *part, size_t n, size_t unit, size_t *first,
         *end = n;
 }
 
-/* x = layer_norm(x + residual), row by row. */
-static void normalize(const struct part *part, const struct layer_norm *norm, size_t n, float *x,
-                      const float *residual)
+/* x [n][size] = layer_norm(x + residual), row by row. */
+static void normalize(const struct part *part, const struct layer_norm *norm, size_t n,
+                      size_t size, float *x, const float *residual)
 {
     const struct encoder *encoder = part->shared;
-    const size_t hidden_size = encoder->model->config.hidden_size;
     const float eps = (float)encoder->model->config.layer_norm_eps;
     size_t first, end;
 
     share(part, n, 1, &first, &end);
     for (size_t i = first; i < end; i++)
-        encoder->kernel->layer_norm(hidden_size, x + i * hidden_size,
-                                    residual != NULL ? residual + i * hidden_size : NULL,
-                                    norm->gamma, norm->beta, eps);
+        encoder->kernel->layer_norm(size, x + i * size,
+                                    residual != NULL ? residual + i * size : NULL, norm->gamma,
+                                    norm->beta, eps);
+    barrier_wait(part->barrier);
+}
+
+static void apply_linear(const struct part *part, const struct linear *linear, size_t n,
+                         const float *x, enum epilogue epilogue, float *y)
+{
+    size_t first, end;
+
+    share(part, linear->n_out, I8_OUTPUTS, &first, &end);
+    linear_apply(linear, part->own->kernel, first, end, n, x, epilogue, &part->own->linear, y);
     barrier_wait(part->barrier);
 }
 
@@ -127,30 +144,49 @@ static void normalize(const struct part *part, const struct layer_norm *norm, si
 static void embed_token(const struct weights *weights, const struct token_batch *batch, size_t t,
                         size_t position, float *x)
 {
-    const size_t hidden_size = weights->hidden_size;
+    const size_t size = weights->embedding_size;
 
-    memset(x, 0, hidden_size * sizeof *x);
-    embedding_add(&weights->word, hidden_size, (size_t)batch->input_ids[t], x);
-    embedding_add(&weights->position, hidden_size, position, x);
-    embedding_add(&weights->token_type, hidden_size,
+    memset(x, 0, size * sizeof *x);
+    embedding_add(&weights->word, size, (size_t)batch->input_ids[t], x);
+    embedding_add(&weights->position, size, position, x);
+    embedding_add(&weights->token_type, size,
                   batch->token_type_ids != NULL ? (size_t)batch->token_type_ids[t] : 0, x);
-    if (weights->task_type.n_rows > 0)
-        embedding_add(&weights->task_type, hidden_size,
-                      batch->task_type_ids != NULL ? (size_t)batch->task_type_ids[t] : 0, x);
+    embedding_add(&weights->task_type, size,
+                  batch->task_type_ids != NULL ? (size_t)batch->task_type_ids[t] : 0, x);
+}
+
+static void embed_sequence(const struct ernie_model *model, const struct token_batch *batch,
+                           size_t start, size_t end, float *out)
+{
+    const struct model_config *config = &model->config;
+    size_t position = config->first_position;
+
+    for (size_t t = start; t < end; t++) {
+        const int has_no_place =
+            config->pad_has_no_place && (size_t)batch->input_ids[t] == config->pad_token_id;
+
+        embed_token(model->weights, batch, t, has_no_place ? config->pad_token_id : position,
+                    out + t * config->embedding_size);
+        position += !has_no_place;
+    }
 }
 
 static void embed_tokens(const struct part *part, const struct token_batch *batch)
 {
-    const struct weights *weights = part->shared->model->weights;
-    float *hidden = part->shared->hidden;
+    struct encoder *encoder = part->shared;
+    const struct weights *weights = encoder->model->weights;
+    const int is_projected = weights->embedding_size != weights->hidden_size;
+    const size_t n = batch->start[batch->n_sequences];
+    float *embeddings = is_projected ? encoder->context : encoder->hidden;
 
     if (part->i == 0)
         for (size_t i = 0; i < batch->n_sequences; i++)
-            for (size_t t = batch->start[i]; t < batch->start[i + 1]; t++)
-                embed_token(weights, batch, t, t - batch->start[i],
-                            hidden + t * weights->hidden_size);
+            embed_sequence(encoder->model, batch, batch->start[i], batch->start[i + 1],
+                           embeddings);
     barrier_wait(part->barrier);
-    normalize(part, &weights->embedding_norm, batch->start[batch->n_sequences], hidden, NULL);
+    normalize(part, &weights->embedding_norm, n, weights->embedding_size, embeddings, NULL);
+    if (is_projected)
+        apply_linear(part, &weights->projection, n, embeddings, EPILOGUE_BIAS, encoder->hidden);
 }
 
 /* Attention, head by head of each sequence. */
@@ -164,31 +200,26 @@ static void attend_all(const struct part *part, const struct layer *layer,
         layer->query_key_value.f32.packed != NULL ? encoder->kernel->attend
                                                   : encoder->kernel->attend_bf16;
     const size_t hidden_size = config->hidden_size, head_size = hidden_size / config->n_heads;
+    const size_t n_rotated = config->positions != POSITION_ROTARY ? 0 : config->rotary_value ? 3 : 2;
     size_t first, end;
 
     share(part, config->n_heads, 1, &first, &end);
     for (size_t i = 0; i < batch->n_sequences; i++) {
         const size_t start = batch->start[i], n = batch->start[i + 1] - start;
-        const float *rows = encoder->query_key_value + start * 3 * hidden_size;
+        float *rows = encoder->query_key_value + start * 3 * hidden_size;
 
         for (size_t head = first; head < end; head++) {
-            const float *query = rows + head * head_size;
+            float *query = rows + head * head_size;
 
+            /* Rotated here, just before they are read, while they come to the cache. */
+            for (size_t j = 0; j < n_rotated; j++)
+                encoder->kernel->rotate(n, head_size, encoder->model->weights->turns,
+                                        query + j * hidden_size, 3 * hidden_size);
             attend(n, head_size, query, query + hidden_size, query + 2 * hidden_size,
                    3 * hidden_size, encoder->context + start * hidden_size + head * head_size,
                    hidden_size, part->own->attention);
         }
     }
-    barrier_wait(part->barrier);
-}
-
-static void apply_linear(const struct part *part, const struct linear *linear, size_t n,
-                         const float *x, enum epilogue epilogue, float *y)
-{
-    size_t first, end;
-
-    share(part, linear->n_out, I8_OUTPUTS, &first, &end);
-    linear_apply(linear, part->own->kernel, first, end, n, x, epilogue, &part->own->linear, y);
     barrier_wait(part->barrier);
 }
 
@@ -206,7 +237,7 @@ static void apply_layer(const struct part *part, const struct layer *layer,
     attend_all(part, layer, batch);
     /* Queries, keys and values are not needed any more: their memory takes the output. */
     apply_linear(part, &layer->attention_output, n, encoder->context, EPILOGUE_BIAS, attended);
-    normalize(part, &layer->attention_norm, n, attended, hidden);
+    normalize(part, &layer->attention_norm, n, hidden_size, attended, hidden);
 
     for (size_t i = 0; i < n; i += FEED_FORWARD_ROWS) {
         const size_t rows = n - i < FEED_FORWARD_ROWS ? n - i : FEED_FORWARD_ROWS;
@@ -214,7 +245,7 @@ static void apply_layer(const struct part *part, const struct layer *layer,
 
         apply_linear(part, &layer->intermediate, rows, x, EPILOGUE_GELU, encoder->inner);
         apply_linear(part, &layer->output, rows, encoder->inner, EPILOGUE_BIAS, y);
-        normalize(part, &layer->output_norm, rows, y, x);
+        normalize(part, &layer->output_norm, rows, hidden_size, y, x);
     }
 }
 

@@ -32,7 +32,7 @@ void encoder_free(struct encoder *encoder);
 
 /* The token vectors of the last layer, [T][H], valid until the next call. Every
  * id must be below the model's vocab_size (and types below theirs), every
- * sequence at most max_position_embeddings long and none empty. */
+ * sequence at most max_positions long and none empty. */
 const float *encoder_forward(struct encoder *encoder, const struct token_batch *batch);
 
 /* Forward, then pooling and further modules as the model says, then length 1: out

@@ -231,6 +231,19 @@ static int check_directory(const char *directory, ernie_error *err)
     return ERNIE_OK;
 }
 
+/* What sets other families apart from a BERT. */
+static void hash_family(const struct model_config *config, struct hasher *hasher)
+{
+    char text[128];
+
+    if (config->family == FAMILY_BERT && config->positions == POSITION_LEARNED)
+        return;
+    hasher_add(hasher, text,
+               (size_t)snprintf(text, sizeof text, " family %d %d %d %zu %zu",
+                                (int)config->family, (int)config->positions, config->rotary_value,
+                                config->embedding_size, config->pad_token_id));
+}
+
 static int load(struct ernie_model *model, ernie_error *err)
 {
     struct hasher *hasher = hasher_new();
@@ -258,6 +271,7 @@ static int load(struct ernie_model *model, ernie_error *err)
         hasher_add(hasher, vocabulary.bytes, sizeof vocabulary.bytes);
         hash_config(&model->config, hasher);
         hash_modules(model, hasher);
+        hash_family(&model->config, hasher);
         model->fingerprint = hasher_result(hasher);
         hash_to_hex(&model->fingerprint, model->fingerprint_hex);
     }

@@ -14,7 +14,7 @@
 
 struct loader {
     const struct safetensors *file;
-    const char *prefix; /* of every name: "bert.", "ernie." or "" */
+    const char *prefix; /* of every name: "bert.", "roformer.", ... or "" */
     struct hasher *hasher;
     const struct kernel *kernel; /* that will multiply */
     uint8_t block[BLOCK];
@@ -253,7 +253,7 @@ static int load_linear(struct loader *loader, size_t n, const char *const *names
     return status;
 }
 
-static int load_norm(struct loader *loader, const char *name, size_t hidden_size,
+static int load_norm(struct loader *loader, const char *name, size_t n,
                      struct layer_norm *out, ernie_error *err)
 {
     char names[4][160];
@@ -263,9 +263,9 @@ static int load_norm(struct loader *loader, const char *name, size_t hidden_size
     snprintf(names[1], sizeof names[1], "%s.gamma", name);
     snprintf(names[2], sizeof names[2], "%s.bias", name);
     snprintf(names[3], sizeof names[3], "%s.beta", name);
-    status = load_vector(loader, names[0], names[1], hidden_size, &out->gamma, err);
+    status = load_vector(loader, names[0], names[1], n, &out->gamma, err);
     return status == ERNIE_OK
-               ? load_vector(loader, names[2], names[3], hidden_size, &out->beta, err)
+               ? load_vector(loader, names[2], names[3], n, &out->beta, err)
                : status;
 }
 
@@ -285,11 +285,11 @@ static int load_int8_rows(struct loader *loader, const struct tensor *tensor, co
 }
 
 static int load_embedding(struct loader *loader, const char *name, size_t n_rows,
-                          size_t hidden_size, int optional, struct embedding *out,
+                          size_t embedding_size, int optional, struct embedding *out,
                           ernie_error *err)
 {
     const struct tensor *tensor;
-    int status = find(loader, name, n_rows, hidden_size, &tensor, err);
+    int status = find(loader, name, n_rows, embedding_size, &tensor, err);
 
     if (status != ERNIE_OK)
         return status;
@@ -298,86 +298,177 @@ static int load_embedding(struct loader *loader, const char *name, size_t n_rows
     out->n_rows = n_rows;
     if (tensor->type == TENSOR_I8)
         return load_int8_rows(loader, tensor, name, out, err);
-    out->rows = memory_new_aligned(n_rows, hidden_size * sizeof *out->rows);
+    out->rows = memory_new_aligned(n_rows, embedding_size * sizeof *out->rows);
     if (out->rows == NULL)
         return error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(loader->file));
     return read_floats(loader, tensor, out->rows, err);
 }
 
+/* ---- names ------------------------------------------------------------- */
+
+/* What the tensors of an encoder are called, without prefix and ".weight". */
+struct names {
+    const char *word, *position, *token_type, *task_type, *embedding_norm, *projection;
+    const char *layer; /* what stands before a layer's number; the rest stands after it */
+    const char *query, *key, *value, *attention_output, *attention_norm;
+    const char *intermediate, *output, *output_norm;
+};
+
+static const struct names bert_names = {
+    .word = "embeddings.word_embeddings",
+    .position = "embeddings.position_embeddings",
+    .token_type = "embeddings.token_type_embeddings",
+    .task_type = "embeddings.task_type_embeddings",
+    .embedding_norm = "embeddings.LayerNorm",
+    .projection = "embeddings_project",
+    .layer = "encoder.layer",
+    .query = "attention.self.query",
+    .key = "attention.self.key",
+    .value = "attention.self.value",
+    .attention_output = "attention.output.dense",
+    .attention_norm = "attention.output.LayerNorm",
+    .intermediate = "intermediate.dense",
+    .output = "output.dense",
+    .output_norm = "output.LayerNorm",
+};
+
+/* PaddlePaddle's names for a layer. */
+static const struct names ernie_m_names = {
+    .word = "embeddings.word_embeddings",
+    .position = "embeddings.position_embeddings",
+    .embedding_norm = "embeddings.layer_norm",
+    .layer = "encoder.layers",
+    .query = "self_attn.self_attn.q_proj",
+    .key = "self_attn.self_attn.k_proj",
+    .value = "self_attn.self_attn.v_proj",
+    .attention_output = "self_attn.out_proj",
+    .attention_norm = "norm1",
+    .intermediate = "linear1",
+    .output = "linear2",
+    .output_norm = "norm2",
+};
+
+static const struct names *const family_names[N_FAMILIES] = {
+    [FAMILY_BERT] = &bert_names,
+    [FAMILY_ROBERTA] = &bert_names,
+    [FAMILY_ROFORMER] = &bert_names,
+    [FAMILY_ERNIE_M] = &ernie_m_names,
+};
+
+/* What stands before the names in this file: nothing, or the encoder's place in a model
+ * with a head. */
+static const char *find_prefix(const struct safetensors *file, const struct names *names)
+{
+    static const char *const prefixes[] = { "",         "bert.",     "ernie.",
+                                            "roberta.", "roformer.", "ernie_m." };
+    char name[80];
+
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        snprintf(name, sizeof name, "%s%s.weight", prefixes[i], names->word);
+        if (safetensors_find(file, name) != NULL)
+            return prefixes[i];
+    }
+    return "";
+}
+
+/* ---- the whole --------------------------------------------------------- */
+
 static int load_layer(struct loader *loader, size_t i, const struct model_config *config,
                       struct layer *out, ernie_error *err)
 {
-    static const char *const parts[] = {
-        "attention.self.query", "attention.self.key", "attention.self.value",
-        "attention.output.dense", "attention.output.LayerNorm", "intermediate.dense",
-        "output.dense", "output.LayerNorm",
+    const struct names *names = family_names[config->family];
+    const char *const parts[] = {
+        names->query, names->key, names->value, names->attention_output,
+        names->attention_norm, names->intermediate, names->output, names->output_norm,
     };
     const size_t hidden = config->hidden_size, inner = config->intermediate_size;
     char buffers[8][96];
-    const char *names[8];
+    const char *full[8];
     int status;
 
     for (size_t j = 0; j < 8; j++) {
-        snprintf(buffers[j], sizeof buffers[j], "encoder.layer.%zu.%s", i, parts[j]);
-        names[j] = buffers[j];
+        snprintf(buffers[j], sizeof buffers[j], "%s.%zu.%s", names->layer, i, parts[j]);
+        full[j] = buffers[j];
     }
-    status = load_linear(loader, 3, names, hidden, hidden, &out->query_key_value, err);
+    status = load_linear(loader, 3, full, hidden, hidden, &out->query_key_value, err);
     if (status == ERNIE_OK)
-        status = load_linear(loader, 1, names + 3, hidden, hidden, &out->attention_output, err);
+        status = load_linear(loader, 1, full + 3, hidden, hidden, &out->attention_output, err);
     if (status == ERNIE_OK)
-        status = load_norm(loader, names[4], hidden, &out->attention_norm, err);
+        status = load_norm(loader, full[4], hidden, &out->attention_norm, err);
     if (status == ERNIE_OK)
-        status = load_linear(loader, 1, names + 5, hidden, inner, &out->intermediate, err);
+        status = load_linear(loader, 1, full + 5, hidden, inner, &out->intermediate, err);
     if (status == ERNIE_OK)
-        status = load_linear(loader, 1, names + 6, inner, hidden, &out->output, err);
-    return status == ERNIE_OK ? load_norm(loader, names[7], hidden, &out->output_norm, err)
+        status = load_linear(loader, 1, full + 6, inner, hidden, &out->output, err);
+    return status == ERNIE_OK ? load_norm(loader, full[7], hidden, &out->output_norm, err)
                               : status;
 }
 
-static int load_all(struct loader *loader, const struct model_config *config, struct weights *out,
-                    ernie_error *err)
+static int load_embeddings(struct loader *loader, const struct model_config *config,
+                           struct weights *out, ernie_error *err)
 {
-    const size_t hidden = config->hidden_size;
+    const struct names *names = family_names[config->family];
+    const int rotary = config->positions == POSITION_ROTARY;
     const struct {
         const char *name;
         size_t n_rows;
         int optional;
         struct embedding *out;
     } embeddings[] = {
-        { "embeddings.word_embeddings.weight", config->vocab_size, 0, &out->word },
-        { "embeddings.position_embeddings.weight", config->max_position_embeddings, 0,
-          &out->position },
-        { "embeddings.token_type_embeddings.weight", config->type_vocab_size, 0,
-          &out->token_type },
+        { names->word, config->vocab_size, 0, &out->word },
+        { names->position, rotary ? 0 : config->max_position_embeddings, 0, &out->position },
+        { names->token_type, config->type_vocab_size, 0, &out->token_type },
         /* Community conversions of ERNIE 3.0 ask for task types and leave them out. */
-        { "embeddings.task_type_embeddings.weight", config->task_type_vocab_size, 1,
-          &out->task_type },
+        { names->task_type, config->task_type_vocab_size, 1, &out->task_type },
     };
+    char name[96];
     int status = ERNIE_OK;
 
-    for (size_t i = 0; status == ERNIE_OK && i < 4; i++)
-        if (embeddings[i].n_rows > 0)
-            status = load_embedding(loader, embeddings[i].name, embeddings[i].n_rows, hidden,
-                                    embeddings[i].optional, embeddings[i].out, err);
+    for (size_t i = 0; status == ERNIE_OK && i < 4; i++) {
+        if (embeddings[i].n_rows == 0)
+            continue;
+        snprintf(name, sizeof name, "%s.weight", embeddings[i].name);
+        status = load_embedding(loader, name, embeddings[i].n_rows, config->embedding_size,
+                                embeddings[i].optional, embeddings[i].out, err);
+    }
     if (status == ERNIE_OK)
-        status = load_norm(loader, "embeddings.LayerNorm", hidden, &out->embedding_norm, err);
-    for (size_t i = 0; status == ERNIE_OK && i < config->n_layers; i++)
-        status = load_layer(loader, i, config, &out->layer[i], err);
+        status = load_norm(loader, names->embedding_norm, config->embedding_size,
+                           &out->embedding_norm, err);
+    if (status == ERNIE_OK && config->embedding_size != config->hidden_size)
+        status = load_linear(loader, 1, &names->projection, config->embedding_size,
+                             config->hidden_size, &out->projection, err);
     return status;
 }
 
-/* What stands before the names in this file. */
-static const char *find_prefix(const struct safetensors *file)
+/* In double precision: at position 65535 a float's step is 1/256 of a turn's radian. */
+static int make_turns(const struct model_config *config, float **out, ernie_error *err)
 {
-    static const char *const prefixes[] = { "", "bert.", "ernie." };
-    char name[80];
+    const size_t head_size = config->hidden_size / config->n_heads;
+    float *turns = memory_new_aligned(config->max_positions, head_size * sizeof *turns);
 
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(name, sizeof name, "%sembeddings.word_embeddings.weight", prefixes[i]);
-        if (safetensors_find(file, name) != NULL)
-            return prefixes[i];
+    *out = turns;
+    if (turns == NULL)
+        return error_set(err, ERNIE_ENOMEM, "model: out of memory");
+    for (size_t i = 0; i < head_size; i += 2) {
+        const double angle = pow(10000, -(double)i / (double)head_size);
+
+        for (size_t t = 0; t < config->max_positions; t++) {
+            turns[t * head_size + i] = (float)cos((double)t * angle);
+            turns[t * head_size + i + 1] = (float)sin((double)t * angle);
+        }
     }
-    return "";
+    return ERNIE_OK;
+}
+
+static int load_all(struct loader *loader, const struct model_config *config, struct weights *out,
+                    ernie_error *err)
+{
+    int status = load_embeddings(loader, config, out, err);
+
+    for (size_t i = 0; status == ERNIE_OK && i < config->n_layers; i++)
+        status = load_layer(loader, i, config, &out->layer[i], err);
+    if (status == ERNIE_OK && config->positions == POSITION_ROTARY)
+        status = make_turns(config, &out->turns, err);
+    return status;
 }
 
 int weights_load(const struct safetensors *file, const struct model_config *config,
@@ -393,9 +484,10 @@ int weights_load(const struct safetensors *file, const struct model_config *conf
         status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(file));
     } else {
         weights->hidden_size = config->hidden_size;
+        weights->embedding_size = config->embedding_size;
         weights->n_layers = config->n_layers;
         loader->file = file;
-        loader->prefix = find_prefix(file);
+        loader->prefix = find_prefix(file, family_names[config->family]);
         loader->hasher = hasher;
         loader->kernel = weights->kernel = kernel_pick();
         status = load_all(loader, config, weights, err);
@@ -475,20 +567,22 @@ void weights_free(struct weights *weights)
     free_embedding(&weights->token_type);
     free_embedding(&weights->task_type);
     free_norm(&weights->embedding_norm);
+    linear_reset(&weights->projection);
+    memory_free_aligned(weights->turns);
     memory_free(weights);
 }
 
-void embedding_add(const struct embedding *embedding, size_t hidden_size, size_t id, float *out)
+void embedding_add(const struct embedding *embedding, size_t embedding_size, size_t id, float *out)
 {
     if (embedding->rows != NULL) {
-        const float *row = embedding->rows + id * hidden_size;
+        const float *row = embedding->rows + id * embedding_size;
 
-        for (size_t i = 0; i < hidden_size; i++)
+        for (size_t i = 0; i < embedding_size; i++)
             out[i] += row[i];
-    } else {
-        const int8_t *row = embedding->rows_i8 + id * hidden_size;
+    } else if (embedding->rows_i8 != NULL) {
+        const int8_t *row = embedding->rows_i8 + id * embedding_size;
 
-        for (size_t i = 0; i < hidden_size; i++)
+        for (size_t i = 0; i < embedding_size; i++)
             out[i] += (float)row[i] * embedding->scale[id];
     }
 }

@@ -1,5 +1,5 @@
-/* The weights of one ERNIE or BERT encoder, by name and shape, in the form that
- * the forward pass takes them. */
+/* The weights of one encoder of BERT's kind, by name and shape, in the form that the
+ * forward pass takes them. What the tensors of each family are called is a table here. */
 #ifndef ERNIE_MODEL_WEIGHTS_H
 #define ERNIE_MODEL_WEIGHTS_H
 
@@ -12,9 +12,9 @@
 #include "model/linear.h"
 #include "model/safetensors.h"
 
-/* H hidden, F intermediate size. */
+/* H hidden, E embedding, F intermediate size. */
 struct layer_norm {
-    float *gamma, *beta; /* [H] */
+    float *gamma, *beta; /* [H], of the embeddings [E] */
 };
 
 struct layer {
@@ -30,16 +30,20 @@ struct layer {
  * text needs few rows: int8 ones stay int8. */
 struct embedding {
     size_t n_rows;
-    float *rows;       /* [n_rows][H], or NULL */
-    int8_t *rows_i8;   /* [n_rows][H] with scale, when rows is NULL */
+    float *rows;       /* [n_rows][E], or NULL */
+    int8_t *rows_i8;   /* [n_rows][E] with scale, when rows is NULL */
     float *scale;      /* [n_rows] */
 };
 
 struct weights {
     const struct kernel *kernel; /* the linear layers are packed for it */
-    size_t hidden_size, n_layers;
-    struct embedding word, position, token_type, task_type; /* task_type: no rows when absent */
+    size_t hidden_size, embedding_size, n_layers;
+    struct embedding word, position, token_type, task_type; /* no rows: there is none */
     struct layer_norm embedding_norm;
+    struct linear projection; /* E -> H, applied after it when E is not H */
+    /* Rotary positions, else NULL: [max_positions][D / 2][2], the cosine and the sine of
+     * position * 10000^(-2i / D), D = H / heads. */
+    float *turns;
     struct layer *layer; /* [n_layers] */
 };
 
@@ -56,7 +60,8 @@ int weights_load_dense(const struct safetensors *file, const char *name, size_t 
                        size_t n_out, int has_bias, struct hasher *hasher, float **weight,
                        float **bias, ernie_error *err);
 
-/* Adds row id of the embedding to out [H]. */
-void embedding_add(const struct embedding *embedding, size_t hidden_size, size_t id, float *out);
+/* Adds row id of the embedding to out [E]; nothing when it has no rows. */
+void embedding_add(const struct embedding *embedding, size_t embedding_size, size_t id,
+                   float *out);
 
 #endif
