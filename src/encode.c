@@ -1,4 +1,4 @@
-/* Texts to embeddings on several threads: each takes texts until its batch is full,
+/* Texts to embeddings, or to what a head says of them, on several threads: each takes texts until its batch is full,
  * runs one forward pass over all of them, and comes back for more. */
 #include "encode.h"
 
@@ -10,8 +10,10 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "model/encoder.h"
+#include "model/head.h"
 #include "model/model.h"
 #include "model/pooling.h"
+#include "model/tokenize.h"
 
 /* Tokens of a batch: enough that the weights, read once for all of them, cost little,
  * and few enough that what flows between layers stays in the cache. */
@@ -25,10 +27,10 @@
 struct lane {
     struct encoder *encoder;
     struct tokenizer_scratch *scratch;
-    int32_t *ids;     /* [max_batch_tokens] */
+    int32_t *ids, *types, *tasks; /* [max_batch_tokens] */
     size_t *start;    /* [max_batch_texts + 1] */
     size_t *text;     /* [max_batch_texts]: which text each sequence is */
-    float *embeddings; /* [max_batch_texts][dim] */
+    float *results;   /* [max_batch_texts][dim or n_labels, what is more] */
 };
 
 struct ernie_encoder {
@@ -42,6 +44,7 @@ struct ernie_encoder {
 static int lane_init(struct lane *lane, const ernie_encoder *encoder, ernie_error *err)
 {
     const size_t dim = ernie_model_dim(encoder->model);
+    const size_t n_labels = ernie_model_n_labels(encoder->model);
     int status = encoder_new(encoder->model, encoder->max_batch_tokens, &lane->encoder, err);
 
     if (status == ERNIE_OK)
@@ -49,11 +52,14 @@ static int lane_init(struct lane *lane, const ernie_encoder *encoder, ernie_erro
     if (status != ERNIE_OK)
         return status;
     lane->ids = memory_new(encoder->max_batch_tokens, sizeof *lane->ids);
+    lane->types = memory_new(encoder->max_batch_tokens, sizeof *lane->types);
+    lane->tasks = memory_new(encoder->max_batch_tokens, sizeof *lane->tasks);
     lane->start = memory_new(encoder->max_batch_texts + 1, sizeof *lane->start);
     lane->text = memory_new(encoder->max_batch_texts, sizeof *lane->text);
-    lane->embeddings = memory_new_aligned(encoder->max_batch_texts, dim * sizeof(float));
-    if (lane->ids == NULL || lane->start == NULL || lane->text == NULL ||
-        lane->embeddings == NULL)
+    lane->results = memory_new_aligned(encoder->max_batch_texts,
+                                       (dim > n_labels ? dim : n_labels) * sizeof(float));
+    if (lane->ids == NULL || lane->types == NULL || lane->tasks == NULL || lane->start == NULL ||
+        lane->text == NULL || lane->results == NULL)
         return error_set(err, ERNIE_ENOMEM, "encoder: out of memory");
     return ERNIE_OK;
 }
@@ -63,9 +69,11 @@ static void lane_reset(struct lane *lane)
     encoder_free(lane->encoder);
     tokenizer_scratch_free(lane->scratch);
     memory_free(lane->ids);
+    memory_free(lane->types);
+    memory_free(lane->tasks);
     memory_free(lane->start);
     memory_free(lane->text);
-    memory_free_aligned(lane->embeddings);
+    memory_free_aligned(lane->results);
 }
 
 int ernie_encoder_new(const ernie_model *model, size_t n_threads, ernie_encoder **out,
@@ -115,13 +123,20 @@ size_t encoder_n_threads(const ernie_encoder *encoder)
 
 /* ---- one call ---------------------------------------------------------- */
 
+/* Sequences to results: encoder_pool or encoder_classify. */
+typedef void (*finish_fn)(struct encoder *encoder, const struct token_batch *batch, float *out);
+
 struct work {
     const ernie_encoder *encoder;
     size_t n;
     const char *const *texts;
     const size_t *sizes; /* NULL: the texts end with 0 bytes */
-    float *out;  /* [n][dim] */
-    size_t dim;  /* numbers kept of each embedding */
+    const char *const *pairs; /* NULL: none */
+    int32_t task_type;
+    finish_fn finish;
+    size_t n_results; /* that finish gives for a sequence */
+    float *out;  /* [n][n_kept] */
+    size_t n_kept; /* of the results: the first of an embedding's numbers */
     size_t n_skipped; /* of a sequence's tokens, by pooling */
     size_t share; /* texts a thread takes at once: few texts are shared evenly */
     atomic_size_t next;
@@ -132,15 +147,18 @@ struct work {
 /* Puts text i at the end of the lane's batch. */
 static size_t add_text(const struct work *work, struct lane *lane, size_t n_tokens, size_t i)
 {
-    const ernie_model *model = work->encoder->model;
-    size_t size = work->sizes != NULL ? work->sizes[i] : strlen(work->texts[i]);
-    int32_t *ids = lane->ids + n_tokens;
-    size_t n = 0;
+    struct text_pair texts = { .text = work->texts[i] };
+    size_t n;
 
-    ids[n++] = tokenizer_cls(model->tokenizer);
-    n += tokenizer_ids(model->tokenizer, lane->scratch, work->texts[i], size, ids + n,
-                       ernie_model_max_tokens(model) - 2);
-    ids[n++] = tokenizer_sep(model->tokenizer);
+    texts.text_size = work->sizes != NULL ? work->sizes[i] : strlen(texts.text);
+    if (work->pairs != NULL) {
+        texts.pair = work->pairs[i];
+        texts.pair_size = strlen(texts.pair);
+    }
+    n = tokenize_sequence(work->encoder->model, lane->scratch, &texts, lane->ids + n_tokens,
+                          work->pairs != NULL ? lane->types + n_tokens : NULL);
+    for (size_t j = n_tokens; work->task_type != 0 && j < n_tokens + n; j++)
+        lane->tasks[j] = work->task_type;
     return n_tokens + n;
 }
 
@@ -168,6 +186,8 @@ static struct token_batch batch_of(const struct work *work, const struct lane *l
     return (struct token_batch){ .n_sequences = n,
                                  .start = lane->start,
                                  .input_ids = lane->ids,
+                                 .token_type_ids = work->pairs != NULL ? lane->types : NULL,
+                                 .task_type_ids = work->task_type != 0 ? lane->tasks : NULL,
                                  .n_skipped = work->n_skipped };
 }
 
@@ -179,18 +199,16 @@ static int is_finite(size_t n, const float *x)
     return 1;
 }
 
-/* The lane's n embeddings to their places, cut to the numbers wanted. */
+/* What the lane's n sequences became to their places, cut to the numbers wanted. */
 static void hand_over(struct work *work, const struct lane *lane, size_t n)
 {
-    const size_t dim = ernie_model_dim(work->encoder->model);
-
     for (size_t j = 0; j < n; j++) {
-        float *out = work->out + lane->text[j] * work->dim;
+        float *out = work->out + lane->text[j] * work->n_kept;
 
-        memcpy(out, lane->embeddings + j * dim, work->dim * sizeof *out);
-        if (work->dim < dim)
-            pooling_normalize(work->dim, out);
-        if (!is_finite(work->dim, out))
+        memcpy(out, lane->results + j * work->n_results, work->n_kept * sizeof *out);
+        if (work->n_kept < work->n_results)
+            pooling_normalize(work->n_kept, out);
+        if (!is_finite(work->n_kept, out))
             atomic_store(&work->overflowed, 1);
     }
 }
@@ -204,35 +222,43 @@ static void encode_lane(void *data, size_t i)
     while ((n = fill(work, lane)) > 0) {
         const struct token_batch batch = batch_of(work, lane, n);
 
-        encoder_embed(lane->encoder, &batch, lane->embeddings);
+        encoder_forward(lane->encoder, &batch);
+        work->finish(lane->encoder, &batch, lane->results);
         hand_over(work, lane, n);
     }
 }
 
 /* One text, whose layers some of the lanes share: it is in the first lane's batch. */
-static void encode_together(void *data, size_t i)
+static void forward_lane(void *data, size_t i)
 {
     struct work *work = data;
     struct lane *first = &work->encoder->lane[0];
     const struct token_batch batch = batch_of(work, first, 1);
 
     if (i < work->barrier.n_threads)
-        encoder_embed_together(first->encoder, work->encoder->lane[i].encoder, i,
-                               work->barrier.n_threads, &work->barrier, &batch,
-                               first->embeddings);
+        encoder_forward_together(first->encoder, work->encoder->lane[i].encoder, i,
+                                 work->barrier.n_threads, &work->barrier, &batch);
+}
+
+/* The first text's token vectors, [T][H], in the first lane's encoder. */
+static void forward_one(ernie_encoder *encoder, struct work *work, size_t n_threads)
+{
+    fill(work, &encoder->lane[0]);
+    barrier_init(&work->barrier, n_threads < MAX_TOGETHER ? n_threads : MAX_TOGETHER);
+    if (n_threads == 1)
+        forward_lane(work, 0);
+    else
+        pool_run(encoder->pool, forward_lane, work);
 }
 
 static void encode_one(ernie_encoder *encoder, struct work *work, size_t n_threads)
 {
     struct lane *lane = &encoder->lane[0];
+    struct token_batch batch;
 
-    if (n_threads == 1) {
-        encode_lane(work, 0);
-        return;
-    }
-    fill(work, lane);
-    barrier_init(&work->barrier, n_threads < MAX_TOGETHER ? n_threads : MAX_TOGETHER);
-    pool_run(encoder->pool, encode_together, work);
+    forward_one(encoder, work, n_threads);
+    batch = batch_of(work, lane, 1);
+    work->finish(lane->encoder, &batch, lane->results);
     hand_over(work, lane, 1);
 }
 
@@ -309,22 +335,45 @@ static int run(ernie_encoder *encoder, struct work *work, ernie_error *err)
                : ERNIE_OK;
 }
 
-int encode_texts(ernie_encoder *encoder, size_t n, const char *const *texts, const size_t *sizes,
-                 const struct ernie_encode_options *options, float *out, ernie_error *err)
+/* What can be said of the texts and the options before anything is read. */
+static int check(const struct work *work, const struct ernie_encode_options *options,
+                 ernie_error *err)
 {
-    const size_t dim = ernie_model_dim(encoder->model);
-    const char *prompt = options != NULL && options->prompt != NULL ? options->prompt : "";
-    struct work work = { .encoder = encoder, .n = n, .texts = texts, .sizes = sizes, .out = out,
-                         .dim = options != NULL && options->dim != 0 ? options->dim : dim };
+    const size_t n_tasks = work->encoder->model->config.task_type_vocab_size;
+    const int32_t task = options->task_type;
+
+    if (options->dim > work->n_results)
+        return error_set(err, ERNIE_EINVAL, "encoder: dim %zu: not in 1..%zu, the model's own",
+                         options->dim, work->n_results);
+    if (task < 0 || (task > 0 && (size_t)task >= n_tasks))
+        return error_set(err, ERNIE_EINVAL, "encoder: task type %d: the model has %zu", (int)task,
+                         n_tasks);
+    for (size_t i = 0; i < work->n; i++)
+        if (work->texts[i] == NULL || (options->pairs != NULL && options->pairs[i] == NULL))
+            return error_set(err, ERNIE_EINVAL, "encoder: text %zu of %zu is NULL", i + 1, work->n);
+    return ERNIE_OK;
+}
+
+/* Texts to what finish makes of them, n_results numbers each. */
+static int encode(ernie_encoder *encoder, size_t n, const char *const *texts, const size_t *sizes,
+                  const struct ernie_encode_options *options, finish_fn finish, size_t n_results,
+                  float *out, ernie_error *err)
+{
+    static const struct ernie_encode_options none;
+    const char *prompt;
+    struct work work = { .encoder = encoder, .n = n, .texts = texts, .sizes = sizes,
+                         .finish = finish, .n_results = n_results, .out = out };
     struct prompted prompted;
     int status;
 
-    if (work.dim > dim)
-        return error_set(err, ERNIE_EINVAL, "encoder: dim %zu: not in 1..%zu, the model's own",
-                         work.dim, dim);
-    for (size_t i = 0; i < n; i++)
-        if (texts[i] == NULL)
-            return error_set(err, ERNIE_EINVAL, "encoder: text %zu of %zu is NULL", i + 1, n);
+    options = options != NULL ? options : &none;
+    prompt = options->prompt != NULL ? options->prompt : "";
+    status = check(&work, options, err);
+    if (status != ERNIE_OK)
+        return status;
+    work.n_kept = options->dim != 0 ? options->dim : n_results;
+    work.pairs = options->pairs;
+    work.task_type = options->task_type;
     if (prompt[0] == '\0' || n == 0)
         return run(encoder, &work, err);
     status = prompted_init(&prompted, prompt, n, texts, sizes, err);
@@ -339,6 +388,15 @@ int encode_texts(ernie_encoder *encoder, size_t n, const char *const *texts, con
     return status;
 }
 
+/* ---- embeddings -------------------------------------------------------- */
+
+int encode_texts(ernie_encoder *encoder, size_t n, const char *const *texts, const size_t *sizes,
+                 const struct ernie_encode_options *options, float *out, ernie_error *err)
+{
+    return encode(encoder, n, texts, sizes, options, encoder_pool,
+                  ernie_model_dim(encoder->model), out, err);
+}
+
 int ernie_encode_with(ernie_encoder *encoder, size_t n, const char *const *texts,
                       const struct ernie_encode_options *options, float *out, ernie_error *err)
 {
@@ -350,6 +408,103 @@ int ernie_encode(ernie_encoder *encoder, size_t n, const char *const *texts, flo
 {
     return encode_texts(encoder, n, texts, NULL, NULL, out, err);
 }
+
+int ernie_encode_tokens(ernie_encoder *encoder, const char *text,
+                        const struct ernie_encode_options *options, struct ernie_tokens *tokens,
+                        float **vectors, ernie_error *err)
+{
+    static const struct ernie_encode_options none;
+    const ernie_model *model = encoder->model;
+    const size_t hidden_size = ernie_model_hidden_size(model);
+    struct work work = { .encoder = encoder, .n = 1, .texts = &text, .share = 1 };
+    struct float_state state;
+    struct ernie_tokens read;
+    float *out;
+    int status;
+
+    options = options != NULL ? options : &none;
+    status = options->dim != 0 || (options->prompt != NULL && options->prompt[0] != '\0')
+                 ? error_set(err, ERNIE_EINVAL, "encoder: token vectors with a prompt or a dim")
+                 : check(&work, options, err);
+    if (status == ERNIE_OK)
+        status = ernie_tokenize(model, text, options->pairs != NULL ? options->pairs[0] : NULL,
+                                ernie_model_max_tokens(model), &read, err);
+    if (status != ERNIE_OK)
+        return status;
+    out = memory_new(read.n, hidden_size * sizeof *out);
+    if (out == NULL) {
+        ernie_tokens_reset(&read);
+        return error_set(err, ERNIE_ENOMEM, "encoder: out of memory");
+    }
+    work.pairs = options->pairs;
+    work.task_type = options->task_type;
+    float_state_begin(&state);
+    forward_one(encoder, &work, pool_n_threads(encoder->pool));
+    float_state_end(&state);
+    memcpy(out, encoder_token_vectors(encoder->lane[0].encoder),
+           read.n * hidden_size * sizeof *out);
+    *tokens = read;
+    *vectors = out;
+    return ERNIE_OK;
+}
+
+/* ---- classification ---------------------------------------------------- */
+
+int ernie_classify(ernie_encoder *encoder, size_t n, const char *const *texts,
+                   const struct ernie_encode_options *options, float *logits,
+                   float *probabilities, ernie_error *err)
+{
+    const ernie_model *model = encoder->model;
+    const size_t n_labels = ernie_model_n_labels(model);
+    float *out = logits != NULL ? logits : probabilities;
+    int status;
+
+    if (n_labels == 0)
+        return error_set(err, ERNIE_EINVAL,
+                         "%s: has no head that classifies (config.json's architectures names "
+                         "no ...ForSequenceClassification)",
+                         model->directory);
+    if (options != NULL && options->dim != 0)
+        return error_set(err, ERNIE_EINVAL, "encoder: labels with a dim");
+    if (out == NULL)
+        return ERNIE_OK;
+    status = encode(encoder, n, texts, NULL, options, encoder_classify, n_labels, out, err);
+    if (status != ERNIE_OK || probabilities == NULL)
+        return status;
+    if (probabilities != out)
+        memcpy(probabilities, out, n * n_labels * sizeof *out);
+    for (size_t i = 0; i < n; i++)
+        head_probabilities(model->head, probabilities + i * n_labels);
+    return ERNIE_OK;
+}
+
+int ernie_rerank(ernie_encoder *encoder, const char *query, size_t n, const char *const *texts,
+                 float *scores, ernie_error *err)
+{
+    const ernie_model *model = encoder->model;
+    struct ernie_encode_options options = { .pairs = texts };
+    const char **queries;
+    int status;
+
+    if (query == NULL)
+        return error_set(err, ERNIE_EINVAL, "query: empty");
+    if (ernie_model_n_labels(model) != 1)
+        return error_set(err, ERNIE_EINVAL,
+                         "%s: is no cross-encoder (it has %zu labels, and one is needed)",
+                         model->directory, ernie_model_n_labels(model));
+    queries = memory_new(n, sizeof *queries);
+    if (queries == NULL)
+        return error_set(err, ERNIE_ENOMEM, "encoder: out of memory");
+    for (size_t i = 0; i < n; i++)
+        queries[i] = query;
+    status = encode(encoder, n, queries, NULL, &options, encoder_classify, 1, scores, err);
+    for (size_t i = 0; status == ERNIE_OK && i < n; i++)
+        scores[i] = head_score(model->head, scores[i]);
+    memory_free(queries);
+    return status;
+}
+
+/* ---- cosines ----------------------------------------------------------- */
 
 double ernie_cosine(size_t dim, const float *a, const float *b)
 {

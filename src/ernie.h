@@ -72,9 +72,15 @@ ERNIE_API int ernie_model_open(const char *directory, ernie_model **out, ernie_e
 ERNIE_API void ernie_model_close(ernie_model *model);
 
 ERNIE_API size_t ernie_model_dim(const ernie_model *model);        /* floats an embedding */
+/* Floats of a token's vector, which may be another number than an embedding's. */
+ERNIE_API size_t ernie_model_hidden_size(const ernie_model *model);
 ERNIE_API size_t ernie_model_max_tokens(const ernie_model *model); /* [CLS] and [SEP] included */
 /* The directory the model came from; belongs to the model. */
 ERNIE_API const char *ernie_model_directory(const ernie_model *model);
+/* The labels of a sequence classifier; 0 when the model is none. */
+ERNIE_API size_t ernie_model_n_labels(const ernie_model *model);
+/* Label i, or NULL past the last; belongs to the model. */
+ERNIE_API const char *ernie_model_label(const ernie_model *model, size_t i);
 /* What the model wants put before a text of a kind, by the names of its
  * config_sentence_transformers.json: "query", "passage", ... ("document", "passage"
  * and "corpus" mean the same); or NULL when it names none. A model with a default
@@ -91,6 +97,12 @@ struct ernie_model_info {
     uint64_t n_parameters, n_int8_parameters; /* of them */
     uint64_t weights_bytes;                   /* of model.safetensors */
     char pooling[64];                         /* "mean", "cls+max" */
+    const char *model_type;                   /* "ernie", "bert", "roformer", ... */
+    const char *positions;                    /* "learned" or "rotary" */
+    /* "single_label_classification", "multi_label_classification" or "regression", or
+     * NULL when the model has no head that classifies */
+    const char *head;
+    size_t n_labels;
     const char *kernel; /* the instruction set that its products use here: "avx512vnni" */
 };
 
@@ -157,15 +169,51 @@ struct ernie_encode_options {
     size_t dim; /* keep the first so many numbers of each embedding, scaled to length 1
                  * again (0: all): Matryoshka models are trained for it. Kusupati et
                  * al. 2022 */
+    const char *const *pairs; /* [n] a second text for each, read with it as ernie_tokenize
+                               * does; or NULL */
+    int32_t task_type; /* of every token, where the model has task types, as ERNIE 3.0 */
 };
 
 /* The same as ernie_encode in other ways; out [n][options' dim]. A text that is too
  * long is cut, the prompt is not. Whether pooling counts the prompt's tokens is the
  * model's to say. Texts with a prompt are copied, which may return ERNIE_ENOMEM.
- * ERNIE_EINVAL: dim is more than the model's. */
+ * ERNIE_EINVAL: dim is more than the model's, or it has no such task type. */
 ERNIE_API int ernie_encode_with(ernie_encoder *encoder, size_t n, const char *const *texts,
                                 const struct ernie_encode_options *options, float *out,
                                 ernie_error *err);
+
+/* What each token of one text means where it stands: the vectors of the last layer, one
+ * a token, as long as the model makes them. A word has other vectors in other sentences.
+ *
+ *   tokens   released with ernie_tokens_reset
+ *   vectors  [tokens->n][ernie_model_hidden_size], released with ernie_free
+ *
+ * Of options, which may be NULL, the first pair and the task type count; a prompt or a
+ * dim is ERNIE_EINVAL. */
+ERNIE_API int ernie_encode_tokens(ernie_encoder *encoder, const char *text,
+                                  const struct ernie_encode_options *options,
+                                  struct ernie_tokens *tokens, float **vectors, ernie_error *err);
+
+/* What a sequence classifier says of n texts, or of pairs of texts.
+ *
+ *   logits         [n][ernie_model_n_labels], what the model gives; or NULL
+ *   probabilities  the same as numbers in 0..1, which for a model that gives each text
+ *                  one label add up to 1 (softmax), else stand each for itself (sigmoid);
+ *                  a regression's stay as they are. Or NULL
+ *
+ * A text that is too long is cut. ERNIE_EINVAL: the model has no head that classifies, or
+ * options, which may be NULL, have a dim. */
+ERNIE_API int ernie_classify(ernie_encoder *encoder, size_t n, const char *const *texts,
+                             const struct ernie_encode_options *options, float *logits,
+                             float *probabilities, ernie_error *err);
+
+/* How well each of n texts answers a query, by a cross-encoder (a sequence classifier
+ * with one label, which reads query and text together): scores [n], higher is better, in
+ * 0..1 unless the model says otherwise. Slower than comparing embeddings, and better:
+ * meant for the best few hits. Nogueira & Cho 2019, "Passage Re-ranking with BERT".
+ * ERNIE_EINVAL: the model is no cross-encoder. */
+ERNIE_API int ernie_rerank(ernie_encoder *encoder, const char *query, size_t n,
+                           const char *const *texts, float *scores, ernie_error *err);
 
 /* The cosine of two vectors of dim floats; 0 when one of them is all zero. */
 ERNIE_API double ernie_cosine(size_t dim, const float *a, const float *b);

@@ -99,6 +99,7 @@ static int is_quantized(const struct tensor *tensor)
     return tensor->n_dimensions == 2 && tensor->type != TENSOR_I8 && n > 7 &&
            strcmp(tensor->name + n - 7, ".weight") == 0 &&
            (strstr(tensor->name, "encoder.layer.") != NULL ||
+            strstr(tensor->name, "encoder.layers.") != NULL || /* ERNIE-M's */
             strstr(tensor->name, "word_embeddings") != NULL);
 }
 

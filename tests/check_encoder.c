@@ -1,4 +1,5 @@
-/* The forward pass against transformers: tests/data/encoder/make_reference.py. */
+/* The forward pass against transformers: tests/data/encoder/make_reference.py and
+ * make_family_reference.py. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -115,7 +116,9 @@ static void check_directions(const float *got, const float *expected, size_t n, 
 #define INT8_COSINE 0.9985
 
 static const char *const names[] = { "bert-f32", "ernie-task-f32", "ernie-head26",
-                                     "bert-f16", "bert-bf16",      "ernie-i8" };
+                                     "bert-f16", "bert-bf16",      "ernie-i8",
+                                     "bert-rotary", "roformer-cls", "xlmr-rerank",
+                                     "ernie-multi", "ernie_m-cls" };
 
 START_TEST(test_token_vectors_equal_those_of_transformers)
 {
@@ -147,12 +150,39 @@ START_TEST(test_embeddings_equal_those_of_transformers)
     reference_open(&reference, names[_i]);
     hidden_size = ernie_model_dim(reference.model);
     ck_assert_int_eq(encoder_new(reference.model, MAX_TOKENS, &encoder, &err), ERNIE_OK);
-    encoder_embed(encoder, &reference.batch, out);
+    encoder_forward(encoder, &reference.batch);
+    encoder_pool(encoder, &reference.batch, out);
     if (strcmp(names[_i], "ernie-i8") == 0)
         check_directions(out, reference.pooled, reference.batch.n_sequences, hidden_size,
                          INT8_COSINE);
     else
         check_close(out, reference.pooled, reference.batch.n_sequences * hidden_size, 1e-5);
+    encoder_free(encoder);
+    reference_close(&reference);
+}
+END_TEST
+
+static const char *const classifiers[] = { "roformer-cls", "xlmr-rerank", "ernie-multi",
+                                           "bert-cls",     "bert-rerank", "ernie_m-cls" };
+
+START_TEST(test_logits_equal_those_of_transformers)
+{
+    struct reference reference;
+    struct encoder *encoder;
+    struct file file;
+    char path[600];
+    float out[MAX_SEQUENCES * 4];
+    size_t n;
+
+    reference_open(&reference, classifiers[_i]);
+    n = reference.batch.n_sequences * ernie_model_n_labels(reference.model);
+    snprintf(path, sizeof path, "%s/logits.f32", data_path(classifiers[_i]));
+    ck_assert_int_eq(encoder_new(reference.model, MAX_TOKENS, &encoder, &err), ERNIE_OK);
+    encoder_forward(encoder, &reference.batch);
+    encoder_classify(encoder, &reference.batch, out);
+    check_close(out, read_floats(path, &file), n, 1e-4);
+    ck_assert_uint_ge(file.size, n * sizeof *out);
+    file_reset(&file);
     encoder_free(encoder);
     reference_close(&reference);
 }
@@ -169,13 +199,15 @@ START_TEST(test_a_sequence_alone_is_the_same_as_in_a_batch)
     reference_open(&reference, "bert-f32");
     hidden_size = ernie_model_dim(reference.model);
     ck_assert_int_eq(encoder_new(reference.model, MAX_TOKENS, &encoder, &err), ERNIE_OK);
-    encoder_embed(encoder, &reference.batch, together);
+    encoder_forward(encoder, &reference.batch);
+    encoder_pool(encoder, &reference.batch, together);
     for (size_t i = 0; i < reference.batch.n_sequences; i++) {
         const size_t start[] = { 0, reference.start[i + 1] - reference.start[i] };
         const struct token_batch batch = { 1, start, reference.ids + reference.start[i],
                                            reference.types + reference.start[i], NULL, 0 };
 
-        encoder_embed(encoder, &batch, alone);
+        encoder_forward(encoder, &batch);
+        encoder_pool(encoder, &batch, alone);
         check_close(alone, together + i * hidden_size, hidden_size, 1e-5);
     }
     encoder_free(encoder);
@@ -348,6 +380,8 @@ static Suite *suite(void)
 
     tcase_add_loop_test(parity, test_token_vectors_equal_those_of_transformers, 0, n_names);
     tcase_add_loop_test(parity, test_embeddings_equal_those_of_transformers, 0, n_names);
+    tcase_add_loop_test(parity, test_logits_equal_those_of_transformers, 0,
+                        (int)(sizeof classifiers / sizeof classifiers[0]));
     tcase_add_test(parity, test_a_sequence_alone_is_the_same_as_in_a_batch);
     suite_add_tcase(s, parity);
     tcase_add_checked_fixture(whole, open_default, close_default);

@@ -52,6 +52,34 @@ START_TEST(test_add)
 }
 END_TEST
 
+/* Rows with something between them, which must stay; turns are any numbers here. */
+START_TEST(test_rotate)
+{
+    enum { ROWS = 3, GAP = 5 };
+
+    for (size_t size = 2; size <= 64; size += 2) {
+        const size_t ld = size + GAP;
+        float x[ROWS * (64 + GAP)], y[ROWS * (64 + GAP)], turns[ROWS * 64];
+
+        fill(ROWS * ld, x, 5 + (unsigned)size, 1), fill(ROWS * size, turns, 6, 1);
+        memcpy(y, x, sizeof x);
+        kernels[_i]->rotate(ROWS, size, turns, x, ld);
+        for (size_t t = 0; t < ROWS; t++) {
+            const float *turn = turns + t * size, *from = y + t * ld, *to = x + t * ld;
+
+            for (size_t i = 0; i < size; i += 2) {
+                ck_assert_double_eq_tol(
+                    to[i], (double)from[i] * turn[i] - (double)from[i + 1] * turn[i + 1], 1e-6);
+                ck_assert_double_eq_tol(
+                    to[i + 1], (double)from[i + 1] * turn[i] + (double)from[i] * turn[i + 1], 1e-6);
+            }
+            for (size_t i = size; i < ld; i++)
+                ck_assert(to[i] == from[i]);
+        }
+    }
+}
+END_TEST
+
 static double gelu(double v)
 {
     return 0.5 * v * (1 + erf(v / sqrt(2)));
@@ -380,7 +408,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = { test_dot, test_add, test_add_gelu_is_the_exact_one,
+    const TTest *tests[] = { test_dot, test_add, test_rotate, test_add_gelu_is_the_exact_one,
                              test_add_gelu_tails, test_softmax, test_layer_norm,
                              test_attend, test_quantize, test_multiply_i8_on_every_tail,
                              test_multiply_i8_does_not_saturate,

@@ -58,6 +58,12 @@ check_model_SOURCES = tests/check_model.c tests/faults.h
 check_model_CPPFLAGS = $(TEST_CPPFLAGS)
 check_model_LDADD = libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += check_head
+
+check_head_SOURCES = tests/check_head.c tests/faults.h
+check_head_CPPFLAGS = $(TEST_CPPFLAGS)
+check_head_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
+
 check_PROGRAMS += check_modules
 
 check_modules_SOURCES = tests/check_modules.c tests/faults.h

@@ -1,6 +1,7 @@
 #include "model/config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -267,6 +268,181 @@ static int read_model(const char *directory, struct model_config *out, ernie_err
     return status;
 }
 
+/* ---- the head ---------------------------------------------------------- */
+
+#define MAX_LABELS 65536
+
+/* The last part of a class's name, which says what it does whatever package it was
+ * in when the model was saved. */
+static const char *class_name(const char *type)
+{
+    const char *dot = strrchr(type, '.');
+
+    return dot != NULL ? dot + 1 : type;
+}
+
+static int is_classifier(const struct fields *fields)
+{
+    static const char ending[] = "ForSequenceClassification";
+    const json *architectures = field(fields, "architectures");
+    size_t size = 0;
+    const char *name =
+        architectures != NULL && json_kind(architectures) == JSON_KIND_ARRAY &&
+                json_count(architectures) > 0
+            ? json_to_text(json_element(architectures, 0), &size)
+            : NULL;
+
+    return name != NULL && size >= sizeof ending - 1 &&
+           strcmp(name + size - (sizeof ending - 1), ending) == 0;
+}
+
+struct label_reader {
+    const struct fields *fields;
+    struct head_config *out;
+};
+
+/* "3": "positive" */
+static int add_label(void *data, const char *key, const json *value, ernie_error *err)
+{
+    struct label_reader *reader = data;
+    struct head_config *out = reader->out;
+    size_t size = 0, i = strspn(key, "0123456789") == strlen(key) && strlen(key) <= 5 &&
+                                key[0] != '\0'
+                            ? strtoul(key, NULL, 10)
+                            : out->n_labels;
+    const char *label = json_to_text(value, &size);
+
+    if (i >= out->n_labels || out->label[i] != NULL)
+        return error_set(err, ERNIE_EFORMAT, "%s: id2label: \"%.20s\" is not one of 0..%zu",
+                         reader->fields->path, key, out->n_labels - 1);
+    if (label == NULL || strlen(label) != size)
+        return error_set(err, ERNIE_EFORMAT, "%s: id2label: %zu: not a text",
+                         reader->fields->path, i);
+    out->label[i] = memory_copy_text(label, size);
+    return out->label[i] != NULL
+               ? ERNIE_OK
+               : error_set(err, ERNIE_ENOMEM, "%s: out of memory", reader->fields->path);
+}
+
+static int read_labels(const struct fields *fields, struct head_config *out, ernie_error *err)
+{
+    const json *labels = field(fields, "id2label");
+    struct label_reader reader = { fields, out };
+    size_t n_labels = 2; /* what transformers leaves out when it writes the file */
+    char name[32];
+    int status = ERNIE_OK;
+
+    if (labels != NULL && (json_kind(labels) != JSON_KIND_OBJECT || json_count(labels) == 0 ||
+                           json_count(labels) > MAX_LABELS))
+        return error_set(err, ERNIE_EFORMAT, "%s: id2label: not an object of 1..%d labels",
+                         fields->path, MAX_LABELS);
+    if (labels != NULL)
+        n_labels = json_count(labels);
+    else
+        status = read_size(fields, "num_labels", 0, 1, MAX_LABELS, &n_labels, err);
+    if (status != ERNIE_OK)
+        return status;
+    out->label = memory_new(n_labels, sizeof *out->label);
+    if (out->label == NULL)
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", fields->path);
+    out->n_labels = n_labels;
+    if (labels != NULL)
+        return json_each_member(labels, add_label, &reader, err);
+    for (size_t i = 0; i < n_labels; i++) {
+        int size = snprintf(name, sizeof name, "LABEL_%zu", i);
+
+        out->label[i] = memory_copy_text(name, (size_t)size);
+        if (out->label[i] == NULL)
+            return error_set(err, ERNIE_ENOMEM, "%s: out of memory", fields->path);
+    }
+    return ERNIE_OK;
+}
+
+static int read_problem(const struct fields *fields, struct head_config *out, ernie_error *err)
+{
+    static const char *const words[] = { "single_label_classification",
+                                         "multi_label_classification", "regression" };
+    const json *value = field(fields, "problem_type");
+    const char *word = json_to_text(value, NULL);
+
+    out->problem = out->n_labels == 1 ? PROBLEM_MULTI_LABEL : PROBLEM_SINGLE_LABEL;
+    if (value == NULL)
+        return ERNIE_OK;
+    for (size_t i = 0; word != NULL && i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(word, words[i]) == 0) {
+            out->problem = (enum problem)i;
+            return ERNIE_OK;
+        }
+    }
+    return error_set(err, ERNIE_EFORMAT, "%s: problem_type: \"%.40s\" is not supported",
+                     fields->path, word != NULL ? word : "?");
+}
+
+/* The activation of a cross-encoder's score, by its class. */
+static int read_score(const struct fields *fields, const json *value, struct head_config *out,
+                      ernie_error *err)
+{
+    const char *type = json_to_text(value, NULL);
+    const char *name = type != NULL && strncmp(type, "torch.nn.", 9) == 0 ? class_name(type) : "";
+
+    if (strcmp(name, "Identity") == 0)
+        out->score_is_logit = 1;
+    else if (strcmp(name, "Sigmoid") == 0)
+        out->score_is_logit = 0;
+    else
+        return error_set(err, ERNIE_EFORMAT,
+                         "%s: activation_fn: \"%.60s\" is not supported (Sigmoid and Identity of "
+                         "torch.nn are)",
+                         fields->path, type != NULL ? type : "?");
+    return ERNIE_OK;
+}
+
+/* config_sentence_transformers.json says it in new cross-encoders, config.json in older
+ * ones, in a field of its own in the oldest. */
+static int read_score_activation(const char *directory, const struct fields *config,
+                                 struct head_config *out, ernie_error *err)
+{
+    const json *older = field(config, "sentence_transformers");
+    struct fields fields;
+    const json *value;
+    int status = fields_open(directory, "config_sentence_transformers.json", &fields, err);
+
+    value = status == ERNIE_OK ? field(&fields, "activation_fn") : NULL;
+    if (value == NULL && older != NULL && json_kind(older) == JSON_KIND_OBJECT)
+        value = json_member(older, "activation_fn");
+    if (value == NULL)
+        value = field(config, "sbert_ce_default_activation_function");
+    if (status == ERNIE_OK && value != NULL && json_kind(value) != JSON_KIND_NULL)
+        status = read_score(config, value, out, err);
+    fields_close(&fields);
+    return status;
+}
+
+int head_config_load(const char *directory, struct head_config *out, ernie_error *err)
+{
+    struct fields fields;
+    int status = fields_open(directory, "config.json", &fields, err);
+
+    memset(out, 0, sizeof *out);
+    if (status == ERNIE_OK && fields.document != NULL && is_classifier(&fields)) {
+        status = read_labels(&fields, out, err);
+        if (status == ERNIE_OK)
+            status = read_problem(&fields, out, err);
+        if (status == ERNIE_OK && out->n_labels == 1)
+            status = read_score_activation(directory, &fields, out, err);
+    }
+    fields_close(&fields);
+    return status;
+}
+
+void head_config_reset(struct head_config *config)
+{
+    for (size_t i = 0; i < config->n_labels; i++)
+        memory_free(config->label[i]);
+    memory_free(config->label);
+    memset(config, 0, sizeof *config);
+}
+
 /* ---- the tokenizer's --------------------------------------------------- */
 
 static int read_special_token(const struct fields *fields, const char *name,
@@ -343,15 +519,6 @@ static int read_sentence_bert(const char *directory, struct model_config *out, e
 }
 
 /* ---- what comes after the transformer ---------------------------------- */
-
-/* The last part of a class's name, which says what it does whatever package it was
- * in when the model was saved. */
-static const char *class_name(const char *type)
-{
-    const char *dot = strrchr(type, '.');
-
-    return dot != NULL ? dot + 1 : type;
-}
 
 /* A folder's name in the model's directory, never a way out of it. */
 static int read_folder(const char *path, const json *module, char out[MODULE_FOLDER_BYTES],

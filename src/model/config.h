@@ -110,6 +110,17 @@ struct model_config {
     size_t dim; /* of the embedding, after the last module */
 };
 
+/* What the numbers of a sequence classifier mean. */
+enum problem { PROBLEM_SINGLE_LABEL, PROBLEM_MULTI_LABEL, PROBLEM_REGRESSION };
+
+/* A sequence classifier's head, as config.json has it. */
+struct head_config {
+    size_t n_labels; /* 0: the model has no such head */
+    char **label;    /* [n_labels] */
+    enum problem problem;
+    int score_is_logit; /* a cross-encoder's score is the number itself, not its sigmoid */
+};
+
 /* Texts that config_sentence_transformers.json has put before others. */
 struct model_prompts {
     size_t n;
@@ -123,6 +134,13 @@ struct model_prompts {
 /* Returns ERNIE_ENOTFOUND when the directory has no config.json, ERNIE_EFORMAT
  * with "path: field: why" when a field cannot be used. */
 int model_config_load(const char *directory, struct model_config *out, ernie_error *err);
+
+/* A head is there when "architectures" says ...ForSequenceClassification. Labels come from
+ * id2label, else they are LABEL_0, LABEL_1, ...; one label without a problem_type is
+ * the score of a cross-encoder, whose activation sentence-transformers notes. out is
+ * released with head_config_reset, also after a failure. */
+int head_config_load(const char *directory, struct head_config *out, ernie_error *err);
+void head_config_reset(struct head_config *config);
 
 /* out is released with model_prompts_reset, also after a failure. */
 int model_prompts_load(const char *directory, struct model_prompts *out, ernie_error *err);

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "kernel/blas.h"
 #include "kernel/kernel.h"
+#include "model/head.h"
 #include "model/module.h"
 #include "model/weights.h"
 
@@ -23,7 +24,7 @@ struct encoder {
     float *context;         /* [T][H], or the embeddings [T][E] before they are projected */
     float *inner;           /* [FEED_FORWARD_ROWS][F] */
     void *attention;        /* scratch of one head of the longest sequence */
-    float *pooled;          /* modules_scratch */
+    float *pooled;          /* modules_scratch, which is more than H, for heads too */
     struct linear_scratch linear;
 };
 
@@ -266,7 +267,20 @@ const float *encoder_forward(struct encoder *encoder, const struct token_batch *
     return encoder->hidden;
 }
 
-static void pool(struct encoder *encoder, const struct token_batch *batch, float *out)
+const float *encoder_token_vectors(const struct encoder *encoder)
+{
+    return encoder->hidden;
+}
+
+void encoder_forward_together(struct encoder *shared, struct encoder *own, size_t i, size_t n,
+                              struct barrier *barrier, const struct token_batch *batch)
+{
+    const struct part part = { shared, own, i, n, barrier };
+
+    forward(&part, batch);
+}
+
+void encoder_pool(struct encoder *encoder, const struct token_batch *batch, float *out)
 {
     const struct model_config *config = &encoder->model->config;
 
@@ -280,18 +294,12 @@ static void pool(struct encoder *encoder, const struct token_batch *batch, float
     }
 }
 
-void encoder_embed(struct encoder *encoder, const struct token_batch *batch, float *out)
+void encoder_classify(struct encoder *encoder, const struct token_batch *batch, float *out)
 {
-    encoder_forward(encoder, batch);
-    pool(encoder, batch, out);
-}
+    const struct head *head = encoder->model->head;
+    const size_t hidden_size = encoder->model->config.hidden_size;
 
-void encoder_embed_together(struct encoder *shared, struct encoder *own, size_t i, size_t n,
-                            struct barrier *barrier, const struct token_batch *batch, float *out)
-{
-    const struct part part = { shared, own, i, n, barrier };
-
-    forward(&part, batch);
-    if (i == 0)
-        pool(shared, batch, out);
+    for (size_t i = 0; i < batch->n_sequences; i++)
+        head_apply(head, encoder->kernel, encoder->hidden + batch->start[i] * hidden_size,
+                   encoder->pooled, out + i * head_config(head)->n_labels);
 }

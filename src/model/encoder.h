@@ -34,16 +34,23 @@ void encoder_free(struct encoder *encoder);
  * id must be below the model's vocab_size (and types below theirs), every
  * sequence at most max_positions long and none empty. */
 const float *encoder_forward(struct encoder *encoder, const struct token_batch *batch);
+/* The same again, of the last call. */
+const float *encoder_token_vectors(const struct encoder *encoder);
 
-/* Forward, then pooling and further modules as the model says, then length 1: out
- * [n_sequences][dim]. A sequence of no more than n_skipped tokens keeps its last one. */
-void encoder_embed(struct encoder *encoder, const struct token_batch *batch, float *out);
-
-/* encoder_embed by n threads together, for a batch too small to be divided: each calls
+/* encoder_forward by n threads together, for a batch too small to be divided: each calls
  * this with its number i, an encoder of its own, and the rest alike. shared: the first
- * thread's encoder. barrier: initialised for n threads. The embeddings are those of
- * encoder_embed, to the last bit. */
-void encoder_embed_together(struct encoder *shared, struct encoder *own, size_t i, size_t n,
-                            struct barrier *barrier, const struct token_batch *batch, float *out);
+ * thread's encoder, which has the result, to the last bit that of encoder_forward.
+ * barrier: initialised for n threads. */
+void encoder_forward_together(struct encoder *shared, struct encoder *own, size_t i, size_t n,
+                              struct barrier *barrier, const struct token_batch *batch);
+
+/* After a forward pass of the batch: pooling and further modules as the model says, then
+ * length 1: out [n_sequences][dim]. A sequence of no more than n_skipped tokens keeps its
+ * last one. */
+void encoder_pool(struct encoder *encoder, const struct token_batch *batch, float *out);
+
+/* After a forward pass of the batch: the logits of the model's head, which it must have,
+ * out [n_sequences][n_labels]. */
+void encoder_classify(struct encoder *encoder, const struct token_batch *batch, float *out);
 
 #endif

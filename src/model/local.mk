@@ -4,6 +4,7 @@ libmodel_la_SOURCES = \
 	src/model/config.c src/model/config.h \
 	src/model/directory.c src/model/directory.h \
 	src/model/encoder.c src/model/encoder.h \
+	src/model/head.c src/model/head.h \
 	src/model/linear.c src/model/linear.h \
 	src/model/metaspace.c src/model/metaspace.h \
 	src/model/model.c src/model/model.h \
@@ -12,7 +13,7 @@ libmodel_la_SOURCES = \
 	src/model/pooling.c src/model/pooling.h \
 	src/model/safetensors.c src/model/safetensors.h \
 	src/model/text_normalizer.c src/model/text_normalizer.h \
-	src/model/tokenize.c \
+	src/model/tokenize.c src/model/tokenize.h \
 	src/model/tokenizer.c src/model/tokenizer.h \
 	src/model/token_span.h \
 	src/model/unigram.c src/model/unigram.h \

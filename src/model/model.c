@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/system.h"
 #include "model/directory.h"
+#include "model/head.h"
 #include "model/module.h"
 #include "model/safetensors.h"
 #include "model/weights.h"
@@ -131,6 +132,8 @@ static int load_weights(struct ernie_model *model, struct hasher *hasher, ernie_
         status = refuse_other_format(model->directory, status, err);
     else if (status == ERNIE_OK)
         status = weights_load(file, &model->config, hasher, &model->weights, err);
+    if (status == ERNIE_OK)
+        status = head_load(model->directory, file, &model->config, hasher, &model->head, err);
     safetensors_close(file);
     memory_free(path);
     return status;
@@ -309,6 +312,7 @@ void ernie_model_close(ernie_model *model)
         return;
     model_prompts_reset(&model->prompts);
     modules_free(model->modules);
+    head_free(model->head);
     weights_free(model->weights);
     tokenizer_free(model->tokenizer);
     vocab_close(model->vocab);
@@ -319,6 +323,21 @@ void ernie_model_close(ernie_model *model)
 size_t ernie_model_dim(const ernie_model *model)
 {
     return model->config.dim;
+}
+
+size_t ernie_model_hidden_size(const ernie_model *model)
+{
+    return model->config.hidden_size;
+}
+
+size_t ernie_model_n_labels(const ernie_model *model)
+{
+    return model->head != NULL ? head_config(model->head)->n_labels : 0;
+}
+
+const char *ernie_model_label(const ernie_model *model, size_t i)
+{
+    return i < ernie_model_n_labels(model) ? head_config(model->head)->label[i] : NULL;
 }
 
 size_t ernie_model_max_tokens(const ernie_model *model)
@@ -421,6 +440,15 @@ static void name_poolings(const struct model_config *config, size_t size, char *
                               names[config->pooling[i]]);
 }
 
+static const char *name_head(const struct ernie_model *model)
+{
+    static const char *const names[] = { [PROBLEM_SINGLE_LABEL] = "single_label_classification",
+                                         [PROBLEM_MULTI_LABEL] = "multi_label_classification",
+                                         [PROBLEM_REGRESSION] = "regression" };
+
+    return model->head != NULL ? names[head_config(model->head)->problem] : NULL;
+}
+
 int ernie_model_info(const ernie_model *model, struct ernie_model_info *out, ernie_error *err)
 {
     const struct model_config *config = &model->config;
@@ -442,6 +470,10 @@ int ernie_model_info(const ernie_model *model, struct ernie_model_info *out, ern
     out->vocab_size = config->vocab_size;
     out->max_tokens = config->max_tokens;
     out->dim = config->dim;
+    out->model_type = config->model_type;
+    out->positions = config->positions == POSITION_ROTARY ? "rotary" : "learned";
+    out->head = name_head(model);
+    out->n_labels = ernie_model_n_labels(model);
     out->kernel = model->weights->kernel->name;
     name_poolings(config, sizeof out->pooling, out->pooling);
     for (size_t i = 0; i < safetensors_count(file); i++) {

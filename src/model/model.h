@@ -9,8 +9,9 @@
 #include "model/tokenizer.h"
 #include "model/vocab.h"
 
+struct head;    /* model/head.h, for those who look inside */
 struct modules; /* model/module.h, likewise */
-struct weights; /* model/weights.h, for those who look inside */
+struct weights; /* model/weights.h, likewise */
 
 struct ernie_model {
     char *directory;
@@ -19,6 +20,7 @@ struct ernie_model {
     struct tokenizer *tokenizer;
     struct weights *weights;
     struct modules *modules;
+    struct head *head; /* NULL when the model has none */
     struct model_prompts prompts;
     struct hash fingerprint;
     char fingerprint_hex[33];

@@ -115,8 +115,8 @@ size_t modules_scratch(const struct modules *modules)
     return 2 * modules->width;
 }
 
-static void activate(enum activation activation, const struct kernel *kernel, size_t n,
-                     const float *bias, float *x)
+void activation_apply(enum activation activation, const struct kernel *kernel, size_t n,
+                      const float *bias, float *x)
 {
     if (activation == ACTIVATION_GELU) {
         kernel->add_gelu(n, x, bias);
@@ -157,7 +157,7 @@ void modules_apply(const struct modules *modules, const struct kernel *kernel, s
         }
         for (size_t j = 0; j < module->n_out; j++)
             y[j] = kernel->dot(module->n_in, modules->dense[i].weight + j * module->n_in, x);
-        activate(module->activation, kernel, module->n_out, modules->dense[i].bias, y);
+        activation_apply(module->activation, kernel, module->n_out, modules->dense[i].bias, y);
         x = y;
         y = swapped;
     }

@@ -28,4 +28,8 @@ size_t modules_scratch(const struct modules *modules);
 void modules_apply(const struct modules *modules, const struct kernel *kernel, size_t n,
                    const float *tokens, float *scratch, float *out);
 
+/* x [n] = activation(x + bias). */
+void activation_apply(enum activation activation, const struct kernel *kernel, size_t n,
+                      const float *bias, float *x);
+
 #endif

@@ -1,8 +1,9 @@
 /* The public tokenizing functions of ernie.h. */
+#include "model/tokenize.h"
+
 #include <string.h>
 
 #include "base/memory.h"
-#include "model/model.h"
 
 /* Cuts n_text and n_pair so that they are at most room together, the longer first
  * and both alike in the end, the odd token going to the longer one or, when they
@@ -21,6 +22,34 @@ static void cut_longest_first(size_t room, size_t *n_text, size_t *n_pair)
     longer = room - shorter;
     *n_text = swapped ? longer : shorter;
     *n_pair = swapped ? shorter : longer;
+}
+
+size_t tokenize_sequence(const struct ernie_model *model, struct tokenizer_scratch *scratch,
+                         const struct text_pair *texts, int32_t *ids, int32_t *types)
+{
+    const struct tokenizer *tokenizer = model->tokenizer;
+    const int is_pair = texts->pair != NULL;
+    size_t n_text = model->config.max_tokens - (is_pair ? 3 : 2), n_pair = 0, n = 0;
+
+    if (is_pair) {
+        const size_t room = n_text;
+
+        n_text = tokenizer_count(tokenizer, scratch, texts->text, texts->text_size);
+        n_pair = tokenizer_count(tokenizer, scratch, texts->pair, texts->pair_size);
+        cut_longest_first(room, &n_text, &n_pair);
+    }
+    ids[n++] = tokenizer_cls(tokenizer);
+    n += tokenizer_ids(tokenizer, scratch, texts->text, texts->text_size, ids + n, n_text);
+    ids[n++] = tokenizer_sep(tokenizer);
+    n_text = n;
+    if (is_pair) {
+        n += tokenizer_ids(tokenizer, scratch, texts->pair, texts->pair_size, ids + n, n_pair);
+        ids[n++] = tokenizer_sep(tokenizer);
+    }
+    /* Models with one token type, or none, do not tell the texts apart. */
+    for (size_t i = 0; types != NULL && i < n; i++)
+        types[i] = i >= n_text && model->config.type_vocab_size > 1;
+    return n;
 }
 
 static int read_tokens(const struct ernie_model *model, struct tokenizer_scratch *scratch,

@@ -348,11 +348,16 @@ static const struct names ernie_m_names = {
     .output_norm = "norm2",
 };
 
-static const struct names *const family_names[N_FAMILIES] = {
-    [FAMILY_BERT] = &bert_names,
-    [FAMILY_ROBERTA] = &bert_names,
-    [FAMILY_ROFORMER] = &bert_names,
-    [FAMILY_ERNIE_M] = &ernie_m_names,
+/* The encoder's names, and those of a sequence classifier's two layers. A pooler is part
+ * of the encoder: its name has the prefix of the encoder's. */
+static const struct family {
+    const struct names *encoder;
+    const char *pooler, *head_hidden, *head_output;
+} families[N_FAMILIES] = {
+    [FAMILY_BERT] = { &bert_names, "pooler.dense", NULL, "classifier" },
+    [FAMILY_ROBERTA] = { &bert_names, NULL, "classifier.dense", "classifier.out_proj" },
+    [FAMILY_ROFORMER] = { &bert_names, NULL, "classifier.dense", "classifier.out_proj" },
+    [FAMILY_ERNIE_M] = { &ernie_m_names, "pooler.dense", NULL, "classifier" },
 };
 
 /* What stands before the names in this file: nothing, or the encoder's place in a model
@@ -376,7 +381,7 @@ static const char *find_prefix(const struct safetensors *file, const struct name
 static int load_layer(struct loader *loader, size_t i, const struct model_config *config,
                       struct layer *out, ernie_error *err)
 {
-    const struct names *names = family_names[config->family];
+    const struct names *names = families[config->family].encoder;
     const char *const parts[] = {
         names->query, names->key, names->value, names->attention_output,
         names->attention_norm, names->intermediate, names->output, names->output_norm,
@@ -406,7 +411,7 @@ static int load_layer(struct loader *loader, size_t i, const struct model_config
 static int load_embeddings(struct loader *loader, const struct model_config *config,
                            struct weights *out, ernie_error *err)
 {
-    const struct names *names = family_names[config->family];
+    const struct names *names = families[config->family].encoder;
     const int rotary = config->positions == POSITION_ROTARY;
     const struct {
         const char *name;
@@ -487,7 +492,7 @@ int weights_load(const struct safetensors *file, const struct model_config *conf
         weights->embedding_size = config->embedding_size;
         weights->n_layers = config->n_layers;
         loader->file = file;
-        loader->prefix = find_prefix(file, family_names[config->family]);
+        loader->prefix = find_prefix(file, families[config->family].encoder);
         loader->hasher = hasher;
         loader->kernel = weights->kernel = kernel_pick();
         status = load_all(loader, config, weights, err);
@@ -534,6 +539,26 @@ int weights_load_dense(const struct safetensors *file, const char *name, size_t 
     return status;
 }
 
+int weights_load_head(const struct safetensors *file, const struct model_config *config,
+                      size_t n_labels, struct hasher *hasher, struct dense *hidden,
+                      struct dense *output, ernie_error *err)
+{
+    const struct family *family = &families[config->family];
+    char name[96];
+    int status;
+
+    if (family->pooler != NULL)
+        snprintf(name, sizeof name, "%s%s", find_prefix(file, family->encoder), family->pooler);
+    else
+        snprintf(name, sizeof name, "%s", family->head_hidden);
+    status = weights_load_dense(file, name, config->hidden_size, config->hidden_size, 1, hasher,
+                                &hidden->weight, &hidden->bias, err);
+    if (status == ERNIE_OK)
+        status = weights_load_dense(file, family->head_output, config->hidden_size, n_labels, 1,
+                                    hasher, &output->weight, &output->bias, err);
+    return status;
+}
+
 /* ---- releasing --------------------------------------------------------- */
 
 static void free_norm(struct layer_norm *norm)
@@ -570,6 +595,12 @@ void weights_free(struct weights *weights)
     linear_reset(&weights->projection);
     memory_free_aligned(weights->turns);
     memory_free(weights);
+}
+
+void dense_reset(struct dense *dense)
+{
+    memory_free_aligned(dense->weight);
+    memory_free_aligned(dense->bias);
 }
 
 void embedding_add(const struct embedding *embedding, size_t embedding_size, size_t id, float *out)

@@ -60,6 +60,19 @@ int weights_load_dense(const struct safetensors *file, const char *name, size_t 
                        size_t n_out, int has_bias, struct hasher *hasher, float **weight,
                        float **bias, ernie_error *err);
 
+/* A layer of its own, not packed: applied to one vector at a time. */
+struct dense {
+    float *weight; /* [n_out][n_in] */
+    float *bias;   /* [n_out] */
+};
+
+/* The two layers of a sequence classifier, H -> H and H -> n_labels, by the names that the
+ * model's family gives them. Both are released with dense_reset, also after a failure. */
+int weights_load_head(const struct safetensors *file, const struct model_config *config,
+                      size_t n_labels, struct hasher *hasher, struct dense *hidden,
+                      struct dense *output, ernie_error *err);
+void dense_reset(struct dense *dense);
+
 /* Adds row id of the embedding to out [E]; nothing when it has no rows. */
 void embedding_add(const struct embedding *embedding, size_t embedding_size, size_t id,
                    float *out);
