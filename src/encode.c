@@ -313,7 +313,7 @@ size_t encoder_prompt_tokens(const ernie_encoder *encoder, const char *prompt)
     const ernie_model *model = encoder->model;
 
     return tokenizer_ids(model->tokenizer, encoder->lane[0].scratch, prompt, strlen(prompt), NULL,
-                         ernie_model_max_tokens(model) - 2);
+                         NULL, ernie_model_max_tokens(model) - 2);
 }
 
 static int run(ernie_encoder *encoder, struct work *work, ernie_error *err)

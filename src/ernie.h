@@ -135,6 +135,9 @@ struct ernie_tokens {
     int32_t *input_ids;      /* [n] */
     int32_t *token_type_ids; /* [n] */
     int32_t *attention_mask; /* [n], all 1: nothing is padded */
+    /* [n] the bytes of the text that each token came from, start up to end: of the pair
+     * where the token is the pair's; 0 and 0 for [CLS] and [SEP] */
+    size_t *start, *end;
 };
 
 /* Splits a text, and a second one when pair is not NULL, into the model's

@@ -170,7 +170,7 @@ START_TEST(test_tricky_lines_have_the_references_ids)
         for (size_t i = 0; i < 3; i++) {
             const char *expected = strsep(&field, "\t");
             int32_t *ids = calloc(size * 4 + 1, sizeof *ids);
-            size_t n = tokenizer_ids(tokenizer[i], scratch, text, size, ids, size * 4);
+            size_t n = tokenizer_ids(tokenizer[i], scratch, text, size, ids, NULL, size * 4);
 
             ck_assert_ptr_nonnull(expected);
             print_ids(&got, ids, n);
@@ -296,7 +296,8 @@ START_TEST(test_generated_lines_have_the_references_ids)
         for (size_t j = 0; j < N_BLOCK_LINES; j++) {
             make_line(&kitchen, &line);
             for (size_t i = 0; i < N_SETTINGS; i++) {
-                size_t n = tokenizer_ids(tokenizer[i], scratch, line.data, line.size, ids, 1 << 16);
+                size_t n = tokenizer_ids(tokenizer[i], scratch, line.data, line.size, ids, NULL,
+                                         1 << 16);
 
                 hash[i] = hash_add_u32(hash[i], (uint32_t)n);
                 for (size_t k = 0; k < n; k++)
@@ -311,6 +312,89 @@ START_TEST(test_generated_lines_have_the_references_ids)
     ck_assert_uint_eq(n_blocks * N_BLOCK_LINES, N_LINES);
     buffer_reset(&line);
     free(row);
+    fclose(file);
+}
+END_TEST
+
+/* Whether canonical ordering moves a mark of the text: spans differ from the reference's
+ * then, which moves a mark and not where it came from. */
+static int moves(const char *text, size_t size)
+{
+    static const struct normalization rules = { 1, 1, 1 };
+    size_t n;
+
+    for (size_t i = 0; i < size; i += n) {
+        struct character part[NORMALIZE_MAX];
+        size_t n_parts = normalize_character(&rules, utf8_decode(text + i, size - i, &n, NULL),
+                                             part);
+
+        for (size_t j = 0; j < n_parts; j++)
+            if (part[j].combining_class > 0)
+                return 1;
+    }
+    return 0;
+}
+
+static uint64_t hash_add_spans(uint64_t hash, const struct tokenizer *of, const char *text,
+                               size_t size)
+{
+    static struct token_span spans[1 << 16];
+    static int32_t ids[1 << 16];
+    size_t n;
+
+    if (moves(text, size))
+        return hash;
+    n = tokenizer_ids(of, scratch, text, size, ids, spans, 1 << 16);
+    hash = hash_add_u32(hash, (uint32_t)n * 2);
+    for (size_t i = 0; i < n; i++) {
+        hash = hash_add_u32(hash, (uint32_t)spans[i].start);
+        hash = hash_add_u32(hash, (uint32_t)spans[i].end);
+    }
+    return hash;
+}
+
+START_TEST(test_spans_are_the_references)
+{
+    static struct kitchen kitchen;
+    FILE *file = open_data("spans.txt"), *tricky = open_data("tricky.txt");
+    char *row = NULL, *text = NULL;
+    size_t capacity = 0, text_capacity = 0, n_blocks = 0;
+    struct buffer line = { 0 };
+
+    kitchen.state = 1;
+    read_ingredients(&kitchen);
+    for (; next_line(file, &row, &capacity) != NULL; n_blocks++) {
+        const int is_last = n_blocks == N_LINES / N_BLOCK_LINES;
+        uint64_t hash[N_SETTINGS];
+        char *field = row;
+
+        ck_assert_uint_eq(strtoul(strsep(&field, " "), NULL, 10), n_blocks * N_BLOCK_LINES);
+        for (size_t i = 0; i < N_SETTINGS; i++)
+            hash[i] = HASH_BEGIN;
+        for (size_t j = 0; j < N_BLOCK_LINES && !is_last; j++) {
+            make_line(&kitchen, &line);
+            for (size_t i = 0; i < N_SETTINGS; i++)
+                hash[i] = hash_add_spans(hash[i], tokenizer[i], line.data, line.size);
+        }
+        while (is_last && next_line(tricky, &text, &text_capacity) != NULL) {
+            char *end = text;
+            size_t size;
+
+            strsep(&end, "\t");
+            size = unescape(text);
+            for (size_t i = 0; i < N_SETTINGS; i++)
+                hash[i] = hash_add_spans(hash[i], tokenizer[i], text, size);
+        }
+        for (size_t i = 0; i < N_SETTINGS; i++)
+            ck_assert_msg(hash[i] == strtoull(strsep(&field, " "), NULL, 16),
+                          "%s: the spans of block %zu differ from the reference", settings[i].name,
+                          n_blocks);
+    }
+    ck_assert_uint_eq(n_blocks, N_LINES / N_BLOCK_LINES + 1);
+    buffer_reset(&line);
+    free(text);
+    free(row);
+    fclose(tricky);
     fclose(file);
 }
 END_TEST
@@ -344,7 +428,7 @@ START_TEST(test_marks_take_the_references_order)
             buffer_append_text(&line, marks[i / 4 % 4]);
             buffer_append_text(&line, vocab_word(vocab[s], (int32_t)(i / 16)));
             buffer_append_text(&line, marks[i % 4]);
-            n = tokenizer_ids(tokenizer[s], scratch, line.data, line.size, ids, 256);
+            n = tokenizer_ids(tokenizer[s], scratch, line.data, line.size, ids, NULL, 256);
             hash = hash_add_u32(hash, (uint32_t)n);
             for (size_t k = 0; k < n; k++)
                 hash = hash_add_u32(hash, (uint32_t)ids[k]);
@@ -435,6 +519,7 @@ END_TEST
 START_TEST(test_fewer_ids_are_a_prefix)
 {
     static struct kitchen kitchen;
+    static struct token_span all_spans[1 << 14], some_spans[1 << 14];
     static int32_t all[1 << 14], some[1 << 14];
     struct buffer line = { 0 };
 
@@ -444,15 +529,20 @@ START_TEST(test_fewer_ids_are_a_prefix)
         size_t n;
 
         make_line(&kitchen, &line);
-        n = tokenizer_ids(tokenizer[0], scratch, line.data, line.size, all, 1 << 14);
+        n = tokenizer_ids(tokenizer[0], scratch, line.data, line.size, all, all_spans,
+                          1 << 14);
         ck_assert_uint_eq(tokenizer_count(tokenizer[0], scratch, line.data, line.size), n);
         for (size_t max = 0; max <= n + 1; max++) {
             size_t expected = max < n ? max : n;
 
             memset(some, 0x55, sizeof *some * (max + 1));
             ck_assert_uint_eq(
-                tokenizer_ids(tokenizer[0], scratch, line.data, line.size, some, max), expected);
+                tokenizer_ids(tokenizer[0], scratch, line.data, line.size, some, NULL, max), expected);
             ck_assert_mem_eq(some, all, expected * sizeof *some);
+            ck_assert_uint_eq(tokenizer_ids(tokenizer[0], scratch, line.data, line.size, some,
+                                            some_spans, max), expected);
+            ck_assert_mem_eq(some, all, expected * sizeof *some);
+            ck_assert_mem_eq(some_spans, all_spans, expected * sizeof *some_spans);
             ck_assert_int_eq(some[expected], 0x55555555);
         }
     }
@@ -483,7 +573,7 @@ START_TEST(test_reading_stops_at_max_ids)
         for (size_t j = 0; j < cases[i].n_units; j++)
             memcpy(text + j * n, cases[i].unit, n);
         ck_assert_uint_eq(
-            tokenizer_ids(tokenizer[0], scratch, text, 1 << 30, ids, cases[i].max_ids),
+            tokenizer_ids(tokenizer[0], scratch, text, 1 << 30, ids, NULL, cases[i].max_ids),
             cases[i].max_ids);
     }
     munmap(pages, 2 * page);
@@ -504,7 +594,7 @@ START_TEST(test_a_word_of_32_mb_is_one_unknown)
 
         for (size_t j = 0; j < size; j += n)
             memcpy(text + j, letters[i], n);
-        n_ids = tokenizer_ids(tokenizer[0], scratch, text, size, &id, 1);
+        n_ids = tokenizer_ids(tokenizer[0], scratch, text, size, &id, NULL, 1);
         /* Accents and zero-width characters leave nothing. */
         ck_assert_uint_eq(n_ids, i == 3 || i == 5 ? 0 : 1);
         if (n_ids == 1)
@@ -549,7 +639,7 @@ START_TEST(test_special_tokens_can_have_other_names)
     ck_assert_int_eq(tokenizer_new(words, &config, &named, NULL), ERNIE_OK);
     ck_assert_int_eq(tokenizer_cls(named), 0);
     ck_assert_int_eq(tokenizer_sep(named), 1);
-    ck_assert_uint_eq(tokenizer_ids(named, scratch, text, strlen(text), ids, 16), 9);
+    ck_assert_uint_eq(tokenizer_ids(named, scratch, text, strlen(text), ids, NULL, 16), 9);
     ck_assert_mem_eq(ids, expected, sizeof expected);
     tokenizer_free(named);
     vocab_close(words);
@@ -627,6 +717,21 @@ START_TEST(test_truncation_keeps_what_the_reference_keeps)
 }
 END_TEST
 
+START_TEST(test_tokens_say_where_they_come_from)
+{
+    struct ernie_model model = { .vocab = vocab[0], .tokenizer = tokenizer[0] };
+    struct ernie_tokens tokens = { 0 };
+    const size_t start[] = { 0, 0, 3, 0, 1, 4, 0 }, end[] = { 0, 3, 6, 0, 2, 5, 0 };
+
+    /* An accent at a word's end is in no span: 2, not 4. */
+    ck_assert_int_eq(ernie_tokenize(&model, "中文", " e\xcc\x81!", 0, &tokens, NULL), ERNIE_OK);
+    ck_assert_uint_eq(tokens.n, 7);
+    ck_assert_mem_eq(tokens.start, start, sizeof start);
+    ck_assert_mem_eq(tokens.end, end, sizeof end);
+    ernie_tokens_reset(&tokens);
+}
+END_TEST
+
 START_TEST(test_no_limit_keeps_all)
 {
     struct ernie_model model = { .vocab = vocab[0], .tokenizer = tokenizer[0] };
@@ -697,7 +802,7 @@ START_TEST(test_every_failed_allocation_is_reported)
         ernie_tokens_reset(&tokens);
     }
     memory_table = usual;
-    ck_assert_uint_eq(n_failures, 5); /* scratch, three arrays, and then none */
+    ck_assert_uint_eq(n_failures, 8); /* scratch, five arrays, spans, and then none */
 }
 END_TEST
 
@@ -721,6 +826,7 @@ int main(void)
 
     tcase_add_test(ids, test_tricky_lines_have_the_references_ids);
     tcase_add_test(ids, test_generated_lines_have_the_references_ids);
+    tcase_add_test(ids, test_spans_are_the_references);
     tcase_add_test(ids, test_marks_take_the_references_order);
     tcase_add_test(ids, test_every_code_point_becomes_what_the_reference_makes_of_it);
     tcase_add_test(limits, test_fewer_ids_are_a_prefix);
@@ -729,6 +835,7 @@ int main(void)
     tcase_add_test(special, test_special_tokens_can_have_other_names);
     tcase_add_test(special, test_a_missing_special_token_is_named);
     tcase_add_test(tokenize, test_truncation_keeps_what_the_reference_keeps);
+    tcase_add_test(tokenize, test_tokens_say_where_they_come_from);
     tcase_add_test(tokenize, test_no_limit_keeps_all);
     tcase_add_test(tokenize, test_too_small_a_limit_is_refused);
     tcase_add_test(tokenize, test_every_failed_allocation_is_reported);

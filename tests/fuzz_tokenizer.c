@@ -1,5 +1,5 @@
 /* Any bytes as a text, under any rules: the ids are words of the vocabulary, and
- * fewer of them are a prefix. For libFuzzer, built on request:
+ * fewer of them are a prefix, and spans never cross. For libFuzzer, built on request:
  *
  *     ./configure CC=clang CFLAGS='-g -O1 -fsanitize=fuzzer-no-link,address,undefined' LIBS=-lgomp
  *     make fuzz_tokenizer && srcdir=. ./fuzz_tokenizer -max_len=2000
@@ -58,6 +58,7 @@ static void must(int holds)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static int32_t all[MAX_IDS], some[MAX_IDS];
+    static struct token_span spans[MAX_IDS];
     const struct tokenizer *chosen;
     size_t n, max;
     char *text;
@@ -72,12 +73,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 0)
         memcpy(text, data + 2, size);
 
-    n = tokenizer_ids(chosen, scratch, text, size, all, MAX_IDS);
+    n = tokenizer_ids(chosen, scratch, text, size, all, NULL, MAX_IDS);
     must(n < MAX_IDS && n == tokenizer_count(chosen, scratch, text, size));
     for (size_t i = 0; i < n; i++)
         must(vocab_word(vocab, all[i]) != NULL);
-    must(tokenizer_ids(chosen, scratch, text, size, some, max) == (n < max ? n : max));
+    must(tokenizer_ids(chosen, scratch, text, size, some, spans, max) == (n < max ? n : max));
     must(memcmp(all, some, (n < max ? n : max) * sizeof *all) == 0);
+    for (size_t i = 0; i < n && i < max; i++) {
+        must(spans[i].start < spans[i].end && spans[i].end <= size);
+        must(i == 0 || (spans[i - 1].start <= spans[i].start && spans[i - 1].end <= spans[i].end));
+    }
     free(text);
     return 0;
 }

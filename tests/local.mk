@@ -151,6 +151,7 @@ EXTRA_DIST += \
 	tests/data/tokenizer/blocks.txt \
 	tests/data/tokenizer/ingredients.txt \
 	tests/data/tokenizer/order.txt \
+	tests/data/tokenizer/spans.txt \
 	tests/data/tokenizer/sweep.txt \
 	tests/data/tokenizer/tricky.txt \
 	tests/data/tokenizer/truncation.txt \

@@ -1,7 +1,7 @@
-/* Prints the token ids of each line of standard input: the side of
- * compare_tokenizer.py that is ours. Built on request: make tokenize_lines.
+/* Prints the token ids of each line of standard input, each with its span in bytes: the
+ * side of compare_tokenizer.py that is ours. Built on request: make tokenize_lines.
  *
- *     tokenize_lines VOCAB [lower] [strip] [chinese] < lines > ids
+ *     tokenize_lines VOCAB [lower] [strip] [chinese] < lines > ids:start:end
  *     tokenize_lines --time N VOCAB ... < text     reads it N times over, prints MB/s */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,17 +29,19 @@ static void print_lines(const struct tokenizer *tokenizer, struct tokenizer_scra
                         const struct buffer *text)
 {
     int32_t *ids = calloc(text->size * 4 + 1, sizeof *ids);
+    struct token_span *spans = calloc(text->size * 4 + 1, sizeof *spans);
 
     for (size_t i = 0; i < text->size;) {
         const char *end = memchr(text->data + i, '\n', text->size - i);
         size_t size = end == NULL ? text->size - i : (size_t)(end - (text->data + i));
-        size_t n = tokenizer_ids(tokenizer, scratch, text->data + i, size, ids, SIZE_MAX);
+        size_t n = tokenizer_ids(tokenizer, scratch, text->data + i, size, ids, spans, SIZE_MAX);
 
         for (size_t j = 0; j < n; j++)
-            printf("%s%d", j > 0 ? " " : "", (int)ids[j]);
+            printf("%s%d:%zu:%zu", j > 0 ? " " : "", (int)ids[j], spans[j].start, spans[j].end);
         putchar('\n');
         i += size + 1;
     }
+    free(spans);
     free(ids);
 }
 

@@ -24,6 +24,14 @@ static void print_numbers(const char *name, const int32_t *numbers, size_t n)
     fputs("],", stdout);
 }
 
+static void print_spans(const struct ernie_tokens *tokens)
+{
+    fputs("\"spans\":[", stdout);
+    for (size_t i = 0; i < tokens->n; i++)
+        printf("%s[%zu,%zu]", i > 0 ? "," : "", tokens->start[i], tokens->end[i]);
+    fputs("],", stdout);
+}
+
 static int print_json(const ernie_model *model, const struct ernie_tokens *tokens)
 {
     ernie_error err;
@@ -32,6 +40,7 @@ static int print_json(const ernie_model *model, const struct ernie_tokens *token
     print_numbers("input_ids", tokens->input_ids, tokens->n);
     print_numbers("token_type_ids", tokens->token_type_ids, tokens->n);
     print_numbers("attention_mask", tokens->attention_mask, tokens->n);
+    print_spans(tokens);
     fputs("\"tokens\":[", stdout);
     for (size_t i = 0; i < tokens->n; i++) {
         char *quoted;

@@ -5,6 +5,18 @@
 
 #include "base/memory.h"
 
+/* The tokens of one text, from token first on. spans [n] is working memory. */
+static void read_part(const struct ernie_model *model, struct tokenizer_scratch *scratch,
+                      const char *text, size_t n, struct token_span *spans, size_t first,
+                      struct ernie_tokens *out)
+{
+    tokenizer_ids(model->tokenizer, scratch, text, strlen(text), out->input_ids + first, spans, n);
+    for (size_t i = 0; i < n; i++) {
+        out->start[first + i] = spans[i].start;
+        out->end[first + i] = spans[i].end;
+    }
+}
+
 /* Cuts n_text and n_pair so that they are at most room together, the longer first
  * and both alike in the end, the odd token going to the longer one or, when they
  * are equally long, to the pair. Hugging Face's tokenizers get here in one step,
@@ -39,11 +51,13 @@ size_t tokenize_sequence(const struct ernie_model *model, struct tokenizer_scrat
         cut_longest_first(room, &n_text, &n_pair);
     }
     ids[n++] = tokenizer_cls(tokenizer);
-    n += tokenizer_ids(tokenizer, scratch, texts->text, texts->text_size, ids + n, n_text);
+    n += tokenizer_ids(tokenizer, scratch, texts->text, texts->text_size, ids + n, NULL,
+                       n_text);
     ids[n++] = tokenizer_sep(tokenizer);
     n_text = n;
     if (is_pair) {
-        n += tokenizer_ids(tokenizer, scratch, texts->pair, texts->pair_size, ids + n, n_pair);
+        n += tokenizer_ids(tokenizer, scratch, texts->pair, texts->pair_size, ids + n, NULL,
+                           n_pair);
         ids[n++] = tokenizer_sep(tokenizer);
     }
     /* Models with one token type, or none, do not tell the texts apart. */
@@ -59,7 +73,7 @@ static int read_tokens(const struct ernie_model *model, struct tokenizer_scratch
     size_t text_size = strlen(text), pair_size = pair == NULL ? 0 : strlen(pair);
     size_t n_special = pair == NULL ? 2 : 3;
     size_t n_text, n_pair = 0, n = 0;
-    int32_t *ids;
+    struct token_span *spans;
 
     if (max_tokens != 0 && max_tokens < n_special)
         return error_set(err, ERNIE_EINVAL, "tokenize: %zu tokens have no room for %s", max_tokens,
@@ -73,23 +87,32 @@ static int read_tokens(const struct ernie_model *model, struct tokenizer_scratch
         cut_longest_first(max_tokens - n_special, &n_text, &n_pair);
 
     out->n = n_text + n_pair + n_special;
-    out->input_ids = ids = memory_new(out->n, sizeof *out->input_ids);
+    out->input_ids = memory_new(out->n, sizeof *out->input_ids);
     out->token_type_ids = memory_new(out->n, sizeof *out->token_type_ids);
     out->attention_mask = memory_new(out->n, sizeof *out->attention_mask);
-    if (ids == NULL || out->token_type_ids == NULL || out->attention_mask == NULL)
+    out->start = memory_new(out->n, sizeof *out->start);
+    out->end = memory_new(out->n, sizeof *out->end);
+    spans = memory_new(n_text > n_pair ? n_text : n_pair, sizeof *spans);
+    if (out->input_ids == NULL || out->token_type_ids == NULL || out->attention_mask == NULL ||
+        out->start == NULL || out->end == NULL || spans == NULL) {
+        memory_free(spans);
         return error_set(err, ERNIE_ENOMEM, "tokenize: out of memory");
+    }
 
-    ids[n++] = tokenizer_cls(model->tokenizer);
-    n += tokenizer_ids(model->tokenizer, scratch, text, text_size, ids + n, n_text);
-    ids[n++] = tokenizer_sep(model->tokenizer);
+    out->input_ids[n++] = tokenizer_cls(model->tokenizer);
+    read_part(model, scratch, text, n_text, spans, n, out);
+    n += n_text;
+    out->input_ids[n++] = tokenizer_sep(model->tokenizer);
     if (pair != NULL) {
-        for (size_t i = n; i < out->n; i++)
-            out->token_type_ids[i] = 1;
-        n += tokenizer_ids(model->tokenizer, scratch, pair, pair_size, ids + n, n_pair);
-        ids[n++] = tokenizer_sep(model->tokenizer);
+        for (size_t i = n; i < out->n; i++) /* models of one token type do not tell them apart */
+            out->token_type_ids[i] = model->config.type_vocab_size > 1;
+        read_part(model, scratch, pair, n_pair, spans, n, out);
+        n += n_pair;
+        out->input_ids[n++] = tokenizer_sep(model->tokenizer);
     }
     for (size_t i = 0; i < out->n; i++)
         out->attention_mask[i] = 1;
+    memory_free(spans);
     return ERNIE_OK;
 }
 
@@ -121,6 +144,8 @@ void ernie_tokens_reset(struct ernie_tokens *tokens)
     memory_free(tokens->input_ids);
     memory_free(tokens->token_type_ids);
     memory_free(tokens->attention_mask);
+    memory_free(tokens->start);
+    memory_free(tokens->end);
     memset(tokens, 0, sizeof *tokens);
 }
 

@@ -45,14 +45,19 @@ struct tokenizer_scratch {
     char word[MAX_WORD_BYTES];
     struct mark mark[MAX_WORD_CHARACTERS];
     int32_t piece[MAX_WORD_CHARACTERS];
+    uint8_t piece_size[MAX_WORD_CHARACTERS];      /* in characters */
+    struct token_span origin[MAX_WORD_CHARACTERS]; /* of each character of the word */
 };
 
-/* One walk through one text. */
+/* One walk through one text. Whether it traces spans is a constant to the compiler, so
+ * that a walk that does not does none of that work. */
 struct walk {
     const struct tokenizer *tokenizer;
     struct tokenizer_scratch *scratch;
     int32_t *ids; /* [max_ids], or NULL */
     size_t n_ids, max_ids;
+    struct token_span *spans; /* [max_ids]; set, as here, only when traced */
+    struct token_span here;   /* the character being read */
     /* The word begun. A character past the limit makes it [UNK] at once, and
      * n_characters MAX_WORD_CHARACTERS + 1 until the word ends. */
     size_t n_characters, n_bytes;
@@ -61,22 +66,37 @@ struct walk {
     size_t n_marks, marks_end;
 };
 
-static void emit(struct walk *walk, int32_t id)
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void emit(struct walk *walk, int traced, int32_t id, size_t start, size_t end)
 {
     if (walk->n_ids == walk->max_ids)
         return;
     if (walk->ids != NULL)
         walk->ids[walk->n_ids] = id;
+    if (traced)
+        walk->spans[walk->n_ids] = (struct token_span){ start, end };
     walk->n_ids++;
+}
+
+static uint8_t count_characters(const char *text, size_t size)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < size; i++)
+        n += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return (uint8_t)n;
 }
 
 /* Pieces are kept back until the last is found: a word with a rest that the
  * vocabulary cannot spell is [UNK] as a whole. */
-static void emit_pieces(struct walk *walk)
+INLINE void emit_pieces(struct walk *walk, int traced)
 {
     const struct tokenizer *tokenizer = walk->tokenizer;
+    const struct token_span *origin = walk->scratch->origin;
     const char *word = walk->scratch->word;
     int32_t *piece = walk->scratch->piece;
+    uint8_t *piece_size = walk->scratch->piece_size;
     size_t n_pieces = 0, n;
 
     for (size_t i = 0; i < walk->n_bytes; i += n) {
@@ -85,43 +105,55 @@ static void emit_pieces(struct walk *walk)
         int32_t id = vocab_find_longest(tokenizer->vocab, word + i, walk->n_bytes - i, i > 0, &n);
 
         if (id < 0) {
-            emit(walk, tokenizer->unk);
+            emit(walk, traced, tokenizer->unk, origin[0].start, origin[walk->n_characters - 1].end);
             return;
         }
+        if (traced)
+            piece_size[n_pieces] = count_characters(word + i, n);
         piece[n_pieces++] = id;
     }
-    for (size_t i = 0; i < n_pieces; i++)
-        emit(walk, piece[i]);
+    for (size_t i = 0; i < n_pieces; i++) {
+        if (traced) {
+            emit(walk, traced, piece[i], origin[0].start, origin[piece_size[i] - 1].end);
+            origin += piece_size[i];
+        } else {
+            emit(walk, traced, piece[i], 0, 0);
+        }
+    }
 }
 
-static inline void end_word(struct walk *walk)
+INLINE void end_word(struct walk *walk, int traced)
 {
     if (walk->n_characters == 0)
         return;
     if (walk->n_characters <= MAX_WORD_CHARACTERS)
-        emit_pieces(walk);
+        emit_pieces(walk, traced);
     walk->n_characters = 0;
     walk->n_bytes = 0;
     walk->n_marks = 0;
 }
 
 /* Counts one more character of the word; 0 when it is past the limit. */
-static inline int has_room(struct walk *walk)
+INLINE int has_room(struct walk *walk, int traced)
 {
     if (walk->n_characters < MAX_WORD_CHARACTERS) {
+        if (traced)
+            walk->scratch->origin[walk->n_characters] = walk->here;
         walk->n_characters++;
         return 1;
     }
     if (walk->n_characters == MAX_WORD_CHARACTERS) {
-        emit(walk, walk->tokenizer->unk);
+        emit(walk, traced, walk->tokenizer->unk, walk->scratch->origin[0].start, walk->here.end);
         walk->n_characters++;
+    } else if (traced) {
+        walk->spans[walk->n_ids - 1].end = walk->here.end;
     }
     return 0;
 }
 
-static inline void add_letter(struct walk *walk, uint32_t letter)
+INLINE void add_letter(struct walk *walk, int traced, uint32_t letter)
 {
-    if (!has_room(walk))
+    if (!has_room(walk, traced))
         return;
     if (letter < 0x80)
         walk->scratch->word[walk->n_bytes++] = (char)letter;
@@ -131,7 +163,7 @@ static inline void add_letter(struct walk *walk, uint32_t letter)
 
 /* Canonical ordering (Unicode 3.11, D108 and D109), one mark at a time: it goes in
  * front of the marks at the end of the word that have a higher class. */
-static void add_mark(struct walk *walk, uint32_t code_point, uint8_t combining_class)
+static void add_mark(struct walk *walk, int traced, uint32_t code_point, uint8_t combining_class)
 {
     char *word = walk->scratch->word;
     struct mark *mark = walk->scratch->mark;
@@ -139,7 +171,7 @@ static void add_mark(struct walk *walk, uint32_t code_point, uint8_t combining_c
     size_t n = utf8_encode(code_point, bytes);
     size_t i, start;
 
-    if (!has_room(walk))
+    if (!has_room(walk, traced))
         return;
     if (walk->marks_end != walk->n_bytes)
         walk->n_marks = 0;
@@ -162,7 +194,7 @@ static int32_t id_alone(const struct tokenizer *tokenizer, uint32_t code_point)
     return id < 0 ? tokenizer->unk : id;
 }
 
-static void add_normalized(struct walk *walk, uint32_t code_point)
+INLINE void add_normalized(struct walk *walk, int traced, uint32_t code_point)
 {
     struct character part[NORMALIZE_MAX];
     size_t n = normalize_character(&walk->tokenizer->rules, code_point, part);
@@ -171,16 +203,17 @@ static void add_normalized(struct walk *walk, uint32_t code_point)
         switch (part[i].kind) {
         case CHARACTER_PART:
             if (part[i].combining_class > 0)
-                add_mark(walk, part[i].code_point, part[i].combining_class);
+                add_mark(walk, traced, part[i].code_point, part[i].combining_class);
             else
-                add_letter(walk, part[i].code_point);
+                add_letter(walk, traced, part[i].code_point);
             break;
         case CHARACTER_ALONE:
-            end_word(walk);
-            emit(walk, id_alone(walk->tokenizer, part[i].code_point));
+            end_word(walk, traced);
+            emit(walk, traced, id_alone(walk->tokenizer, part[i].code_point), walk->here.start,
+                 walk->here.end);
             break;
         case CHARACTER_SPACE:
-            end_word(walk);
+            end_word(walk, traced);
             break;
         case CHARACTER_BARRIER:
             walk->n_marks = 0;
@@ -220,44 +253,66 @@ static inline uint32_t decode(const char *text, size_t size, size_t *n_bytes)
     return utf8_decode(text, size, n_bytes, NULL);
 }
 
-size_t tokenizer_ids(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
-                     const char *text, size_t size, int32_t *ids, size_t max_ids)
+INLINE size_t walk_text(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
+                        const char *text, size_t size, int32_t *ids, int traced,
+                        struct token_span *spans, size_t max_ids)
 {
     struct walk walk = { .tokenizer = tokenizer, .scratch = scratch, .ids = ids,
-                         .max_ids = max_ids };
+                         .max_ids = max_ids, .spans = spans };
     size_t n;
 
-    for (size_t i = 0; i < size && walk.n_ids < max_ids; i += n) {
+    /* The rest of a word past the limit, which is [UNK] already, belongs to its span. */
+    for (size_t i = 0; i < size && (walk.n_ids < max_ids ||
+                                    (traced && walk.n_characters > MAX_WORD_CHARACTERS));
+         i += n) {
         uint32_t code_point = decode(text + i, size - i, &n);
         int32_t action = code_point < N_PLANE0 ? tokenizer->action[code_point] : LOOK;
 
+        if (traced)
+            walk.here = (struct token_span){ i, i + n };
         if (action >= 0) {
-            end_word(&walk);
-            emit(&walk, action);
+            end_word(&walk, traced);
+            emit(&walk, traced, action, i, i + n);
         } else if (action <= LETTER) {
-            add_letter(&walk, (uint32_t)(LETTER - action));
+            add_letter(&walk, traced, (uint32_t)(LETTER - action));
         } else if (action == SPACE) {
-            end_word(&walk);
+            end_word(&walk, traced);
         } else if (action == LOOK) {
             const struct special *special = find_special(tokenizer, text + i, size - i);
 
             if (special == NULL) {
-                add_normalized(&walk, code_point);
+                add_normalized(&walk, traced, code_point);
             } else {
-                end_word(&walk);
-                emit(&walk, special->id);
+                end_word(&walk, traced);
                 n = special->size;
+                emit(&walk, traced, special->id, i, i + n);
             }
         }
     }
-    end_word(&walk);
+    end_word(&walk, traced);
     return walk.n_ids;
+}
+
+static __attribute__((noinline)) size_t
+trace(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch, const char *text,
+      size_t size, int32_t *ids, struct token_span *spans, size_t max_ids)
+{
+    return walk_text(tokenizer, scratch, text, size, ids, 1, spans, max_ids);
+}
+
+size_t tokenizer_ids(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
+                     const char *text, size_t size, int32_t *ids, struct token_span *spans,
+                     size_t max_ids)
+{
+    if (spans != NULL)
+        return trace(tokenizer, scratch, text, size, ids, spans, max_ids);
+    return walk_text(tokenizer, scratch, text, size, ids, 0, NULL, max_ids);
 }
 
 size_t tokenizer_count(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
                        const char *text, size_t size)
 {
-    return tokenizer_ids(tokenizer, scratch, text, size, NULL, SIZE_MAX);
+    return tokenizer_ids(tokenizer, scratch, text, size, NULL, NULL, SIZE_MAX);
 }
 
 static int32_t find_action(const struct tokenizer *tokenizer, uint32_t code_point)

@@ -16,6 +16,11 @@
 struct tokenizer;         /* unchanging: threads share it */
 struct tokenizer_scratch; /* the working memory of one thread */
 
+/* Where in the text a token came from: the bytes from start on, up to end. */
+struct token_span {
+    size_t start, end;
+};
+
 /* Borrows vocab. Returns ERNIE_EFORMAT when it lacks the word for unknown words,
  * [CLS] or [SEP]. */
 int tokenizer_new(const struct vocab *vocab, const struct model_config *config,
@@ -29,9 +34,15 @@ void tokenizer_scratch_free(struct tokenizer_scratch *scratch);
  * stops there, so a long text costs no more than what is kept. Returns their
  * number. ids may be NULL to count only. Never allocates and never fails: bytes
  * that are not UTF-8 read as U+FFFD. A special token written in the text
- * ("[MASK]") is that token, as in Hugging Face's. */
+ * ("[MASK]") is that token, as in Hugging Face's.
+ *
+ * spans [max_ids], or NULL: from the first to the last character of the text that
+ * became the token, as Hugging Face's offset_mapping has it in characters. An accent
+ * taken off at a word's end is in no token. Spans never cross: marks that change
+ * places do not take theirs along. */
 size_t tokenizer_ids(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
-                     const char *text, size_t size, int32_t *ids, size_t max_ids);
+                     const char *text, size_t size, int32_t *ids, struct token_span *spans,
+                     size_t max_ids);
 
 /* How many ids text [size] has. */
 size_t tokenizer_count(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,

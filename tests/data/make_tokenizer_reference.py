@@ -8,7 +8,9 @@ transformers and tokenizers; what is in the repository was made with transformer
 made here. See tests/data/tokenizer/README.md for what each file is.
 """
 
+import codecs
 import os
+import re
 import sys
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tokenizer")
@@ -112,6 +114,51 @@ def ids_of(tokenizer, lines):
     return tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
 
 
+def byte_offsets(line):
+    """Where each character of the line, read as tokens_of reads it, starts in bytes; the
+    line's end is the last. A broken part is one character, as long as it is."""
+    broken = {}
+
+    def replace(error):
+        broken[error.start] = error.end
+        return "\ufffd", error.end
+
+    codecs.register_error("broken", replace)
+    offsets, at = [], 0
+    for character in line.decode("utf-8", "broken"):
+        offsets.append(at)
+        at = broken.get(at) or at + len(character.encode())
+    return offsets + [at]
+
+
+# The marks that stripping accents leaves and NFD moves (normalize.c has them too). The
+# reference's spans of these go wrong: it moves a mark and not where it came from, and
+# accents on their way out take part.
+MOVABLE = re.compile("[\u08d4-\u08e1\u1b44\u1baa\u1bf2\u1bf3\u1dfb\u302e\u302f\ua953\ua9c0"
+                     "\U000111c0\U00011235\U0001134d\U00011442\U00011446\U000116b6\U00011c3f"
+                     "\U0001d165\U0001d166\U0001d16d-\U0001d172\U0001e000-\U0001e006"
+                     "\U0001e008-\U0001e018\U0001e01b-\U0001e021\U0001e023\U0001e024"
+                     "\U0001e026-\U0001e02a\U0001e944-\U0001e94a\U0001d15e-\U0001d164"
+                     "\U0001d1bb-\U0001d1c0]")
+
+
+def moves(line):
+    return MOVABLE.search(line.decode("utf-8", "replace")) is not None
+
+
+def tokens_of(tokenizer, lines):
+    """(id, start, end) of each token, in bytes."""
+    if not lines:
+        return []
+    texts = [line.decode("utf-8", "replace") for line in lines]
+    done = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
+    tokens = []
+    for line, ids, spans in zip(lines, done["input_ids"], done["offset_mapping"]):
+        at = byte_offsets(line)
+        tokens.append([(i, at[start], at[end]) for i, (start, end) in zip(ids, spans)])
+    return tokens
+
+
 # ---- the files --------------------------------------------------------------
 
 def small_vocab_words():
@@ -169,6 +216,26 @@ def write_blocks(tokenizers):
     for i, row in enumerate(zip(*columns)):
         text += "%d %s\n" % (i * N_BLOCK_LINES, " ".join(row))
     write("blocks.txt", text)
+
+
+def write_spans(tokenizers):
+    """As blocks.txt, of start and end of every token; a last row of the tricky lines."""
+    lines = make_lines() + tricky_lines()
+    columns = []
+    for tokenizer in tokenizers:
+        tokens, column = tokens_of(tokenizer, lines), []
+        for i in [*range(0, N_LINES, N_BLOCK_LINES), N_LINES]:
+            block = Hash()
+            last = i + N_BLOCK_LINES if i < N_LINES else len(lines)
+            for line, x in zip(lines[i:last], tokens[i:last]):
+                if not moves(line):
+                    block.add_ids([n for _, start, end in x for n in (start, end)])
+            column.append("%016x" % block.value)
+        columns.append(column)
+    text = "# first-line " + " ".join(s[0] for s in SETTINGS) + "\n"
+    for i, row in enumerate(zip(*columns)):
+        text += "%d %s\n" % (i * N_BLOCK_LINES, " ".join(row))
+    write("spans.txt", text)
 
 
 def write_order(tokenizers, words):
@@ -341,6 +408,7 @@ def main():
     write_odd_vocab()
     write_order(tokenizers, words)
     write_blocks(tokenizers)
+    write_spans(tokenizers)
     write_sweep()
 
 
