@@ -314,11 +314,15 @@ ERNIE_API int ernie_remove(ernie_database *database, const char *name, size_t *n
 struct ernie_search_options {
     size_t k;       /* hits wanted; 0: 10 */
     int all_chunks; /* list every chunk; else only the best one of each document */
+    ernie_encoder *reranker; /* reads the question with the passage of each of the best 50
+                              * hits (or k, when that is more) and orders them anew, as
+                              * ernie_rerank does; or NULL */
 };
 
 struct ernie_hit {
     size_t rank;  /* from 1 */
     double score; /* cosine in [-1, 1], higher is nearer */
+    double rerank_score; /* what the reranker gave, by which hits are ordered then; else NAN */
     int64_t document_id, chunk_id;
     size_t line;         /* of the document's file, from 1 */
     const char *path;    /* of the file, or the name given to ernie_add_text */

@@ -1,4 +1,6 @@
 /* Hits and what else leaves the library as JSON. */
+#include <math.h>
+
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -21,6 +23,10 @@ static void append_hit(struct buffer *out, const struct ernie_hit *hit)
 {
     buffer_printf(out, "{\"rank\":%zu,\"score\":", hit->rank);
     json_append_float(out, (float)hit->score);
+    if (!isnan(hit->rerank_score)) {
+        buffer_append_text(out, ",\"rerank_score\":");
+        json_append_float(out, (float)hit->rerank_score);
+    }
     buffer_append_text(out, ",\"path\":");
     json_append_text(out, hit->path);
     buffer_append_text(out, ",\"title\":");

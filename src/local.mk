@@ -14,6 +14,7 @@ libsearch_la_SOURCES = \
 	src/ernie.h \
 	src/hits.c \
 	src/nearest.c src/nearest.h \
+	src/rerank.c src/rerank.h \
 	src/search.c \
 	src/snippet.c src/snippet.h
 libsearch_la_CPPFLAGS = $(AM_CPPFLAGS) -DPACKAGE_VERSION='"$(PACKAGE_VERSION)"'

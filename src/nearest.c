@@ -188,10 +188,11 @@ static int collect(struct nearest *nearest, const float *query, size_t m, int64_
             return status;
     }
     for (size_t i = 0; i < n_found; i++)
-        candidates[i] = (struct neighbour){ ids[i], 0, scores[i] };
+        candidates[i] = (struct neighbour){ .chunk_id = ids[i], .score = scores[i] };
     for (size_t i = 0; i < nearest->n_tail; i++)
         candidates[n_found + i] = (struct neighbour){
-            nearest->tail_ids[i], 0, kernel->dot(nearest->dim, query, nearest->tail + i * nearest->dim)
+            .chunk_id = nearest->tail_ids[i],
+            .score = kernel->dot(nearest->dim, query, nearest->tail + i * nearest->dim)
         };
     *n = n_found + nearest->n_tail;
     qsort(candidates, *n, sizeof *candidates, compare_neighbours);

@@ -30,6 +30,7 @@ struct neighbour {
     int64_t chunk_id;
     int64_t document_id;
     float score; /* cosine */
+    float rerank_score; /* set by rerank.c */
 };
 
 /* fingerprint [16] and dim are the model's. The index file lies beside the

@@ -1,5 +1,7 @@
 /* A question to its hits: embed it, take the nearest chunks, keep the best of
- * each document, and say where they are. */
+ * each document, have them read again when there is a reranker, and say where they
+ * are. */
+#include <math.h>
 #include <string.h>
 #include <sys/types.h>
 
@@ -9,9 +11,12 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "database.h"
+#include "rerank.h"
 #include "snippet.h"
 
 #define DEFAULT_K 10
+/* Hits that a reranker reads. */
+#define N_RERANKED 50
 /* A snippet of about two lines of a terminal in Chinese, three in English. */
 #define SNIPPET_BYTES 240
 
@@ -88,7 +93,7 @@ static char *hit_path(const struct store_root *roots, size_t n_roots, const stru
 }
 
 static int fill_hit(struct ernie_hit *hit, const struct neighbour *neighbour,
-                    const struct store_hit *row, const char *query,
+                    const struct store_hit *row, const char *query, int is_reranked,
                     const struct store_root *roots, size_t n_roots)
 {
     const size_t title_size = strlen(row->title);
@@ -103,6 +108,7 @@ static int fill_hit(struct ernie_hit *hit, const struct neighbour *neighbour,
     snippet_append(&snippet, row->text + skipped, row->size - skipped, query, SNIPPET_BYTES);
     /* Rounding can put a cosine a hair outside of what a cosine may be. */
     hit->score = neighbour->score > 1 ? 1 : neighbour->score < -1 ? -1 : neighbour->score;
+    hit->rerank_score = is_reranked ? neighbour->rerank_score : NAN;
     hit->document_id = row->document_id;
     hit->chunk_id = neighbour->chunk_id;
     hit->line = row->line;
@@ -112,7 +118,7 @@ static int fill_hit(struct ernie_hit *hit, const struct neighbour *neighbour,
     return hit->snippet != NULL && hit->title != NULL && hit->path != NULL ? 0 : -1;
 }
 
-static int hits_new(struct ernie_database *database, const char *query,
+static int hits_new(struct ernie_database *database, const char *query, int is_reranked,
                     const struct neighbour *neighbours, size_t n, struct ernie_hits **out,
                     ernie_error *err)
 {
@@ -137,7 +143,8 @@ static int hits_new(struct ernie_database *database, const char *query,
             continue;
         hits->hit[hits->n].rank = hits->n + 1;
         /* Counted first, so that what was filled is released after a failure. */
-        if (fill_hit(&hits->hit[hits->n++], &neighbours[i], &row, query, roots, n_roots) != 0)
+        if (fill_hit(&hits->hit[hits->n++], &neighbours[i], &row, query, is_reranked, roots,
+                     n_roots) != 0)
             status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
     }
     if (status == ERNIE_OK) {
@@ -161,6 +168,7 @@ int ernie_search(ernie_database *database, const char *query,
 {
     size_t k = options == NULL || options->k == 0 ? DEFAULT_K : options->k;
     int all_chunks = options != NULL && options->all_chunks;
+    ernie_encoder *reranker = options != NULL ? options->reranker : NULL;
     struct neighbour *neighbours = NULL;
     float *embedding = NULL;
     size_t n = 0;
@@ -183,9 +191,13 @@ int ernie_search(ernie_database *database, const char *query,
     }
     status = database_embed(database, query, embedding, err);
     if (status == ERNIE_OK)
-        status = find_neighbours(database, seq, embedding, k, all_chunks, &neighbours, &n, err);
+        status = find_neighbours(database, seq, embedding,
+                                 reranker != NULL && k < N_RERANKED ? N_RERANKED : k, all_chunks,
+                                 &neighbours, &n, err);
+    if (status == ERNIE_OK && reranker != NULL)
+        status = rerank_neighbours(database->store, reranker, query, n, neighbours, err);
     if (status == ERNIE_OK)
-        status = hits_new(database, query, neighbours, n, out, err);
+        status = hits_new(database, query, reranker != NULL, neighbours, n < k ? n : k, out, err);
 done:
     store_snapshot_end(database->store);
     memory_free(neighbours);

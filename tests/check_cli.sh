@@ -8,10 +8,10 @@ check 'version' run 0 "$ernie" --version
 check 'version is one line' grep -qx 'ernie [0-9.]*' out
 check 'help' run 0 "$ernie" --help
 check 'help fits 80 columns' awk 'length > 80 { exit 1 }' out
-for command in index search remove status verify rebuild embed similarity tokenize model bench; do
+for command in index search remove status verify rebuild embed similarity tokenize model bench classify rerank; do
 	check "help lists $command" grep -q "^  $command " out
 done
-for command in index search embed tokenize bench; do
+for command in index search embed tokenize bench classify rerank; do
 	check "$command --help" run 0 "$ernie" $command --help
 	check "$command --help fits 80 columns" awk 'length > 80 { exit 1 }' out
 	run 0 "$ernie" --help
@@ -127,6 +127,35 @@ check 'rebuild --embeddings --dim: verify' run 0 "$ernie" verify --db short.db
 check 'similarity' run 0 "$ernie" similarity 人工智能的发展 深度学习推动AI进步
 check 'similarity is as the model says' grep -qx '0\.5[0-9]*\|0\.6[0-9]*' out
 check 'similarity needs two' run 2 "$ernie" similarity a
+check 'embed --tokens' run 0 "$ernie" embed --tokens --format jsonl 苹果好吃
+check 'embed --tokens says where' grep -q '^{"text":"苹果好吃",.*{"id":[0-9]*,"token":"果","start":3,"end":6,"vector":\[' out
+check 'embed --tokens f32' run 0 "$ernie" embed --tokens --format f32 苹果好吃
+check 'embed --tokens f32 has six vectors' test "$(wc -c <out)" = $((6 * 384 * 4))
+check 'embed --tokens --dim' run 2 "$ernie" embed --tokens --dim 3 苹果好吃
+
+# ---- classifiers
+check 'classify' run 0 "$ernie" classify -m "$data/roformer-cls" 一丁 丂七
+check 'classify says a label' grep -q '^0\.[0-9]*  tech "news"  丂七$' out
+printf '一丁\t丂七\n丄丅\t\n' >pairs
+check 'classify --pairs' run 0 "$ernie" classify -m "$data/bert-cls" --pairs --input pairs --json
+check 'classify --pairs, json' grep -q '"pair":"丂七","label":"LABEL_[01]","score":.*"logits":{' out
+check 'classify --pairs needs pairs' run 2 "$ernie" classify -m "$data/bert-cls" --pairs 一丁
+check 'classify by what is no classifier' run 2 "$ernie" classify 茶
+check 'classify by what is no classifier, said' one_line_error 'has no head that classifies'
+check 'rerank' run 0 "$ernie" rerank -m "$data/bert-rerank" 一丁 texts
+check 'rerank, best first' sh -c 'sort -s -k 2,2gr out | cmp -s - out && test "$(wc -l <out)" = 3'
+check 'rerank by what is no cross-encoder' run 2 "$ernie" rerank 茶 texts
+check 'rerank by what is no cross-encoder, said' one_line_error 'is no cross-encoder'
+check 'model show of a classifier' run 0 "$ernie" model show "$data/roformer-cls"
+check 'model show of a classifier says what it is' sh -c '
+	grep -q "^type  *roformer$" out && grep -q "^positions  *rotary$" out &&
+	grep -q "^head  *single_label_classification, 3 labels$" out'
+check 'search --rerank' run 0 "$ernie" search --rerank "$data/bert-rerank" -k 5 --format jsonl 人工智能
+check 'search --rerank, best first' sh -c '
+	sed "s/.*\"rerank_score\":\([-0-9.e]*\),.*/\1/" out >scores
+	sort -gr scores | cmp -s - scores && test "$(wc -l <scores)" = 5'
+check 'search --rerank with what cannot' run 2 "$ernie" search --rerank "$data/bert-cls" 人工智能
+
 check 'tokenize' run 0 "$ernie" tokenize '人工智能 AI'
 check 'tokenize begins and ends' sh -c 'head -1 out | grep -q "CLS" && tail -1 out | grep -q "SEP"'
 check 'tokenize json' run 0 "$ernie" tokenize --json --pair b a

@@ -296,6 +296,71 @@ START_TEST(test_similarities_are_those_of_the_model_card)
 }
 END_TEST
 
+/* The default model's embedding is the mean of its token vectors. */
+START_TEST(test_token_vectors_come_with_their_places_in_the_text)
+{
+    const size_t dim = ernie_model_dim(model);
+    struct file file;
+    const float *expected = read_floats(data_path("default.f32"), &file);
+
+    ck_assert_uint_eq(ernie_model_hidden_size(model), dim);
+    for (size_t i = 0; i < n_texts; i++) {
+        ernie_encoder *encoder;
+        struct ernie_tokens tokens;
+        float *vectors, *mean = calloc(dim, sizeof *mean);
+
+        ck_assert_int_eq(ernie_encoder_new(model, 1 + i % 3, &encoder, &err), ERNIE_OK);
+        ck_assert_int_eq(ernie_encode_tokens(encoder, texts[i], NULL, &tokens, &vectors, &err),
+                         ERNIE_OK);
+        for (size_t t = 0; t < tokens.n; t++) {
+            for (size_t j = 0; j < dim; j++)
+                mean[j] += vectors[t * dim + j] / (float)tokens.n;
+            ck_assert_uint_le(tokens.start[t], tokens.end[t]);
+            ck_assert_uint_le(tokens.end[t], strlen(texts[i]));
+        }
+        check_directions(mean, expected + i * dim, 1, dim, INT8_COSINE);
+        free(mean);
+        memory_free(vectors);
+        ernie_tokens_reset(&tokens);
+        ernie_encoder_free(encoder);
+    }
+    file_reset(&file);
+}
+END_TEST
+
+START_TEST(test_token_vectors_of_a_pair)
+{
+    const char *const text = "猫吃鱼", *const pair[] = { "狗吃肉骨头" };
+    struct ernie_encode_options options = { .pairs = pair };
+    ernie_encoder *encoder;
+    struct ernie_tokens tokens;
+    float *vectors;
+    int status, k = 0;
+
+    ck_assert_int_eq(ernie_encoder_new(model, 1, &encoder, &err), ERNIE_OK);
+    do {
+        fail_allocations_from(k++);
+        status = ernie_encode_tokens(encoder, text, &options, &tokens, &vectors, &err);
+        stop_failing();
+        ck_assert(status == ERNIE_OK || status == ERNIE_ENOMEM);
+    } while (status != ERNIE_OK);
+    ck_assert_int_gt(k, 3);
+    ck_assert_uint_eq(tokens.n, 11);
+    ck_assert_int_eq(tokens.token_type_ids[4], 0);
+    ck_assert_int_eq(tokens.token_type_ids[5], 1);
+    ck_assert_uint_eq(tokens.start[5], 0); /* of the pair */
+    ck_assert_uint_eq(tokens.end[9], strlen(pair[0]));
+    memory_free(vectors);
+    ernie_tokens_reset(&tokens);
+    options.dim = 8;
+    ck_assert_int_eq(ernie_encode_tokens(encoder, text, &options, &tokens, &vectors, &err),
+                     ERNIE_EINVAL);
+    ck_assert_int_eq(ernie_encode_tokens(encoder, NULL, NULL, &tokens, &vectors, &err),
+                     ERNIE_EINVAL);
+    ernie_encoder_free(encoder);
+}
+END_TEST
+
 START_TEST(test_encoding_allocates_nothing)
 {
     const size_t dim = ernie_model_dim(model);
@@ -388,6 +453,8 @@ static Suite *suite(void)
     tcase_set_timeout(whole, 120);
     tcase_add_test(whole, test_default_model_equals_transformers_on_any_number_of_threads);
     tcase_add_test(whole, test_similarities_are_those_of_the_model_card);
+    tcase_add_test(whole, test_token_vectors_come_with_their_places_in_the_text);
+    tcase_add_test(whole, test_token_vectors_of_a_pair);
     tcase_add_test(whole, test_encoding_allocates_nothing);
     tcase_add_test(whole, test_odd_texts);
     tcase_add_test(whole, test_many_texts_land_in_order);

@@ -25,13 +25,18 @@ static const char *in(const char *name)
     return path[which];
 }
 
-static const char *source(void)
+static const char *reference(const char *name)
 {
     static char path[512];
     const char *srcdir = getenv("srcdir");
 
-    snprintf(path, sizeof path, "%s/tests/data/encoder/bert-f32", srcdir != NULL ? srcdir : ".");
+    snprintf(path, sizeof path, "%s/tests/data/encoder/%s", srcdir != NULL ? srcdir : ".", name);
     return path;
+}
+
+static const char *source(void)
+{
+    return reference("bert-f32");
 }
 
 static void clear(void)
@@ -76,6 +81,43 @@ START_TEST(test_a_quarter_of_the_size_and_the_same_direction)
     ck_assert_int_eq(ernie_model_info(model, &info, &err), ERNIE_OK);
     ck_assert(info.n_int8_parameters * 10 > info.n_parameters * 5);
     ernie_model_close(model);
+}
+END_TEST
+
+/* All matrices of the layers become int8, whatever the family calls them, and the head
+ * stays as it was. */
+START_TEST(test_other_families_and_heads)
+{
+    static const char *const names[] = { "bert-rotary", "roformer-cls", "xlmr-rerank",
+                                         "ernie-multi", "ernie_m-cls" };
+    static const char *const words[] = { "一丁丂七丄", "丈三上下" };
+    struct ernie_quantize_report report;
+    float logits[2][2 * 4];
+    size_t n_labels[2];
+
+    clear();
+    ck_assert_msg(ernie_model_quantize(reference(names[_i]), in("out"), 0, NULL, &report, &err) ==
+                      ERNIE_OK,
+                  "%s", err.message);
+    ck_assert_uint_eq(report.n_matrices, 1 + 2 * 6);
+    ck_assert(report.cosine_least > 0.99);
+    for (int i = 0; i < 2; i++) {
+        ernie_model *model;
+        ernie_encoder *encoder;
+
+        ck_assert_int_eq(ernie_model_open(i == 0 ? reference(names[_i]) : in("out"), &model, &err),
+                         ERNIE_OK);
+        n_labels[i] = ernie_model_n_labels(model);
+        ck_assert_int_eq(ernie_encoder_new(model, 1, &encoder, &err), ERNIE_OK);
+        if (n_labels[i] > 0)
+            ck_assert_int_eq(ernie_classify(encoder, 2, words, NULL, logits[i], NULL, &err),
+                             ERNIE_OK);
+        ernie_encoder_free(encoder);
+        ernie_model_close(model);
+    }
+    ck_assert_uint_eq(n_labels[0], n_labels[1]);
+    for (size_t i = 0; i < 2 * n_labels[0]; i++)
+        ck_assert_double_eq_tol(logits[0][i], logits[1][i], 0.15);
 }
 END_TEST
 
@@ -157,6 +199,7 @@ int main(void)
         return 1;
     tcase_set_timeout(t, 300);
     tcase_add_loop_test(t, test_a_quarter_of_the_size_and_the_same_direction, 0, 2);
+    tcase_add_loop_test(t, test_other_families_and_heads, 0, 5);
     tcase_add_test(t, test_refused);
     tcase_add_test(t, test_running_out_of_memory_leaves_nothing);
     tcase_add_test(t, test_a_full_disk_leaves_nothing);

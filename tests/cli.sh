@@ -3,6 +3,7 @@ set -u
 : "${srcdir:=.}" "${builddir:=.}"
 ernie=$(cd "$builddir" && pwd)/ernie
 documents=$(cd "$srcdir" && pwd)/examples/documents
+data=$(cd "$srcdir" && pwd)/tests/data/encoder
 models=$(cd "$srcdir" && pwd)/models
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT

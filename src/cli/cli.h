@@ -22,9 +22,10 @@ struct arguments {
     const char *pair;
     const char *prompt;
     const char *calibrate;
+    const char *rerank;
     enum format format;
     size_t k, n_threads, max_tokens, dim;
-    int all_chunks, hidden, embeddings;
+    int all_chunks, hidden, embeddings, tokens, pairs;
     size_t n_excludes;
     const char **excludes;
     size_t n_words;
@@ -48,7 +49,10 @@ enum {
     OPTION_EMBEDDINGS = 1 << 12,
     OPTION_PROMPT = 1 << 13,
     OPTION_DIM = 1 << 14,
-    OPTION_CALIBRATE = 1 << 15
+    OPTION_CALIBRATE = 1 << 15,
+    OPTION_TOKENS = 1 << 16,
+    OPTION_PAIRS = 1 << 17,
+    OPTION_RERANK = 1 << 18
 };
 
 struct command {
@@ -87,6 +91,18 @@ int lines_open(const char *path, struct lines **out);
 const char *lines_next(struct lines *lines);
 int lines_close(struct lines *lines); /* EXIT_FOUND, or the exit status after a message */
 
+/* All lines of a file. */
+struct texts {
+    size_t n, capacity;
+    char **text; /* [n] */
+};
+int texts_read(const char *path, int keep_empty, struct texts *out);
+int texts_add(struct texts *texts, const char *text);
+void texts_reset(struct texts *texts);
+
+/* "text" as JSON on standard output. EXIT_FOUND, or the exit status after a message. */
+int print_quoted(const char *text);
+
 /* Set by the first SIGINT, SIGTERM or SIGHUP after watch_signals; the second one
  * ends the process at once. */
 void watch_signals(void);
@@ -124,5 +140,7 @@ int cmd_rebuild(const struct arguments *arguments);
 int cmd_remove(const struct arguments *arguments);
 int cmd_model(const struct arguments *arguments);
 int cmd_bench(const struct arguments *arguments);
+int cmd_classify(const struct arguments *arguments);
+int cmd_rerank(const struct arguments *arguments);
 
 #endif

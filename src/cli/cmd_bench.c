@@ -31,11 +31,6 @@ static const char *const own_texts[] = {
 /* Twelve tokens of a BERT vocabulary, with [CLS] and [SEP]. */
 static const char query[] = "人工智能如何改变生活";
 
-struct texts {
-    size_t n, capacity;
-    char **text; /* [n] */
-};
-
 struct latency {
     double p50_s, p95_s;
 };
@@ -48,38 +43,11 @@ struct figures {
     struct latency one_thread, all_threads;
 };
 
-static int append(struct texts *texts, const char *text)
-{
-    if (texts->n == texts->capacity) {
-        size_t capacity = texts->capacity > 0 ? 2 * texts->capacity : 256;
-        char **grown = reallocarray(texts->text, capacity, sizeof *grown);
-
-        if (grown == NULL)
-            return fail("out of memory");
-        texts->text = grown;
-        texts->capacity = capacity;
-    }
-    texts->text[texts->n] = strdup(text);
-    if (texts->text[texts->n] == NULL)
-        return fail("out of memory");
-    texts->n++;
-    return EXIT_FOUND;
-}
-
 static int read_texts(const char *path, struct texts *texts)
 {
-    struct lines *lines;
-    const char *line;
-    int status = lines_open(path, &lines), read_status;
+    int status = texts_read(path, 1, texts);
 
-    if (status != EXIT_FOUND)
-        return status;
-    while (status == EXIT_FOUND && (line = lines_next(lines)) != NULL)
-        status = append(texts, line);
-    read_status = lines_close(lines);
-    if (status == EXIT_FOUND && read_status == EXIT_FOUND && texts->n == 0)
-        return fail("%s: no text in it", path);
-    return read_status != EXIT_FOUND ? read_status : status;
+    return status == EXIT_FOUND && texts->n == 0 ? fail("%s: no text in it", path) : status;
 }
 
 static int make_texts(const struct arguments *arguments, struct texts *texts)
@@ -89,15 +57,8 @@ static int make_texts(const struct arguments *arguments, struct texts *texts)
     if (arguments->input != NULL)
         return read_texts(arguments->input, texts);
     for (size_t i = 0; status == EXIT_FOUND && i < N_OWN_TEXTS; i++)
-        status = append(texts, own_texts[i % N_OWN]);
+        status = texts_add(texts, own_texts[i % N_OWN]);
     return status;
-}
-
-static void texts_reset(struct texts *texts)
-{
-    for (size_t i = 0; i < texts->n; i++)
-        free(texts->text[i]);
-    free(texts->text);
 }
 
 /* What the model reads of the texts is added to *total. */

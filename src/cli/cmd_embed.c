@@ -13,6 +13,7 @@ struct embedder {
     ernie_encoder *encoder;
     struct ernie_encode_options options;
     enum format format;
+    int is_tokens; /* print the vectors of tokens */
     size_t dim, n_printed, n_cut;
     char *text[BATCH];
     size_t n;
@@ -77,6 +78,67 @@ static int flush(struct embedder *embedder)
     return status;
 }
 
+/* ---- token vectors ----------------------------------------------------- */
+
+/* {"id":..., "token":"...", "start":..., "end":..., "vector":[...]} */
+static int print_token(const struct embedder *embedder, const struct ernie_tokens *tokens,
+                       size_t i, const float *vector)
+{
+    const char *word = ernie_token(embedder->model, tokens->input_ids[i]);
+    int status;
+
+    printf("{\"id\":%d,\"token\":", (int)tokens->input_ids[i]);
+    status = print_quoted(word != NULL ? word : "");
+    printf(",\"start\":%zu,\"end\":%zu,\"vector\":", tokens->start[i], tokens->end[i]);
+    if (status == EXIT_FOUND)
+        status = print_json(vector, ernie_model_hidden_size(embedder->model));
+    putchar('}');
+    return status;
+}
+
+/* {"text":"...","tokens":[...]} */
+static int print_tokens(struct embedder *embedder, const char *text,
+                        const struct ernie_tokens *tokens, const float *vectors)
+{
+    const size_t hidden_size = ernie_model_hidden_size(embedder->model);
+    int status;
+
+    if (embedder->format == FORMAT_F32) {
+        print_f32(vectors, tokens->n * hidden_size);
+        return EXIT_FOUND;
+    }
+    if (embedder->format == FORMAT_JSON)
+        fputs(embedder->n_printed == 0 ? "[" : ",\n ", stdout);
+    embedder->n_printed++;
+    fputs("{\"text\":", stdout);
+    status = print_quoted(text);
+    fputs(",\"tokens\":[", stdout);
+    for (size_t i = 0; status == EXIT_FOUND && i < tokens->n; i++) {
+        if (i > 0)
+            fputs(embedder->format == FORMAT_JSONL ? "," : ",\n  ", stdout);
+        status = print_token(embedder, tokens, i, vectors + i * hidden_size);
+    }
+    fputs(embedder->format == FORMAT_JSONL ? "]}\n" : "]}", stdout);
+    return status;
+}
+
+static int add_tokens(struct embedder *embedder, const char *text)
+{
+    struct ernie_tokens tokens;
+    float *vectors;
+    ernie_error err;
+    int status;
+
+    if (ernie_encode_tokens(embedder->encoder, text, NULL, &tokens, &vectors, &err) != ERNIE_OK)
+        return fail_with(&err);
+    status = print_tokens(embedder, text, &tokens, vectors);
+    ernie_tokens_reset(&tokens);
+    ernie_free(vectors);
+    return status;
+}
+
+/* ---- texts ------------------------------------------------------------- */
+
 /* Whether the model reads all of the text with its prompt. A token takes at least one
  * byte. */
 static int is_cut(const struct embedder *embedder, const char *text)
@@ -100,11 +162,14 @@ static int is_cut(const struct embedder *embedder, const char *text)
 
 static int add(struct embedder *embedder, const char *text)
 {
-    char *copy = strdup(text);
+    char *copy;
 
+    embedder->n_cut += (size_t)is_cut(embedder, text);
+    if (embedder->is_tokens)
+        return add_tokens(embedder, text);
+    copy = strdup(text);
     if (copy == NULL)
         return fail("out of memory");
-    embedder->n_cut += (size_t)is_cut(embedder, text);
     embedder->text[embedder->n++] = copy;
     return embedder->n == BATCH ? flush(embedder) : EXIT_FOUND;
 }
@@ -132,7 +197,7 @@ static int embed(struct embedder *embedder, const struct arguments *arguments)
 {
     int status = add_all(embedder, arguments);
 
-    if (status == EXIT_FOUND)
+    if (status == EXIT_FOUND && !embedder->is_tokens)
         status = flush(embedder);
     if (status == EXIT_FOUND && embedder->format == FORMAT_JSON)
         puts(embedder->n_printed == 0 ? "[]" : "]");
@@ -164,7 +229,7 @@ static int set_options(struct embedder *embedder, const struct arguments *argume
 
 int cmd_embed(const struct arguments *arguments)
 {
-    struct embedder embedder = { .format = arguments->format };
+    struct embedder embedder = { .format = arguments->format, .is_tokens = arguments->tokens };
     ernie_model *model;
     ernie_error err;
     int status;
@@ -173,6 +238,8 @@ int cmd_embed(const struct arguments *arguments)
         return fail("embed: texts, or --input FILE, not both");
     if (arguments->n_words == 0 && arguments->input == NULL && isatty(STDIN_FILENO))
         return fail("embed: which text? (give TEXT or --input FILE)");
+    if (arguments->tokens && (arguments->prompt != NULL || arguments->dim != 0))
+        return fail("embed: --tokens goes with neither --prompt nor --dim");
     if (embedder.format == FORMAT_DEFAULT)
         embedder.format = FORMAT_JSON;
     status = open_model(arguments, &model);

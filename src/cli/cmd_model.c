@@ -12,16 +12,32 @@ static const char *precision_of(const struct ernie_model_info *info)
                                                                    : "int8";
 }
 
+/* Labels that fit a few lines. */
+#define MAX_SHOWN 16
+
+static void print_head(const ernie_model *model, const struct ernie_model_info *info)
+{
+    printf("%-14s %s, %zu label%s\n%-14s ", "head", info->head, info->n_labels,
+           info->n_labels == 1 ? "" : "s", "labels");
+    for (size_t i = 0; i < info->n_labels && i < MAX_SHOWN; i++)
+        printf("%s%s", i > 0 ? ", " : "", ernie_model_label(model, i));
+    puts(info->n_labels > MAX_SHOWN ? ", ..." : "");
+}
+
 static void print_text(const ernie_model *model, const struct ernie_model_info *info)
 {
     printf("%-14s %s\n", "directory", ernie_model_directory(model));
+    printf("%-14s %s\n", "type", info->model_type);
     printf("%-14s %zu layers, hidden %zu, %zu heads, feed-forward %zu\n", "architecture",
            info->n_layers, info->hidden_size, info->n_heads, info->intermediate_size);
     printf("%-14s %.1f million, %s, %.1f MB\n", "parameters", (double)info->n_parameters / 1e6,
            precision_of(info), (double)info->weights_bytes / 1e6);
     printf("%-14s %zu words\n", "vocabulary", info->vocab_size);
     printf("%-14s %zu\n", "max tokens", info->max_tokens);
+    printf("%-14s %s\n", "positions", info->positions);
     printf("%-14s %s, dimension %zu\n", "pooling", info->pooling, info->dim);
+    if (info->head != NULL)
+        print_head(model, info);
     printf("%-14s %s\n", "kernels", info->kernel);
     printf("%-14s %s\n", "fingerprint", ernie_model_fingerprint(model));
 }
@@ -33,16 +49,27 @@ static int print_json(const ernie_model *model, const struct ernie_model_info *i
 
     if (ernie_text_to_json(ernie_model_directory(model), &directory, &err) != ERNIE_OK)
         return fail_with(&err);
-    printf("{\"directory\":%s,\"n_layers\":%zu,\"hidden_size\":%zu,\"n_heads\":%zu,"
+    printf("{\"directory\":%s,\"model_type\":\"%s\",\"positions\":\"%s\",\"n_layers\":%zu,\"hidden_size\":%zu,\"n_heads\":%zu,"
            "\"intermediate_size\":%zu,\"vocab_size\":%zu,\"max_tokens\":%zu,"
            "\"pooling\":\"%s\",\"dim\":%zu,\"n_parameters\":%" PRIu64
            ",\"n_int8_parameters\":%" PRIu64 ",\"weights_bytes\":%" PRIu64
-           ",\"precision\":\"%s\",\"kernel\":\"%s\",\"fingerprint\":\"%s\"}\n",
-           directory, info->n_layers, info->hidden_size, info->n_heads, info->intermediate_size,
+           ",\"precision\":\"%s\",\"kernel\":\"%s\",\"fingerprint\":\"%s\"",
+           directory, info->model_type, info->positions, info->n_layers, info->hidden_size, info->n_heads, info->intermediate_size,
            info->vocab_size, info->max_tokens, info->pooling, info->dim, info->n_parameters,
            info->n_int8_parameters, info->weights_bytes, precision_of(info), info->kernel,
            ernie_model_fingerprint(model));
     ernie_free(directory);
+    if (info->head != NULL) {
+        printf(",\"head\":\"%s\",\"labels\":[", info->head);
+        for (size_t i = 0; i < info->n_labels; i++) {
+            if (i > 0)
+                putchar(',');
+            if (print_quoted(ernie_model_label(model, i)) != EXIT_FOUND)
+                return EXIT_TROUBLE;
+        }
+        putchar(']');
+    }
+    puts("}");
     return EXIT_FOUND;
 }
 
@@ -70,45 +97,6 @@ static int show(const struct arguments *arguments)
 
 /* ---- quantize ---------------------------------------------------------- */
 
-struct texts {
-    size_t n;
-    char **text; /* [n] */
-};
-
-static void texts_reset(struct texts *texts)
-{
-    for (size_t i = 0; i < texts->n; i++)
-        free(texts->text[i]);
-    free(texts->text);
-}
-
-static int texts_read(const char *path, struct texts *out)
-{
-    struct lines *lines;
-    const char *line;
-    int status = lines_open(path, &lines), read_status;
-
-    if (status != EXIT_FOUND)
-        return status;
-    while (status == EXIT_FOUND && (line = lines_next(lines)) != NULL) {
-        char **grown = reallocarray(out->text, out->n + 1, sizeof *grown);
-        char *copy = strdup(line);
-
-        if (grown != NULL)
-            out->text = grown;
-        if (grown == NULL || copy == NULL) {
-            free(copy);
-            status = fail("out of memory");
-        } else if (copy[0] == '\0') {
-            free(copy);
-        } else {
-            out->text[out->n++] = copy;
-        }
-    }
-    read_status = lines_close(lines);
-    return read_status != EXIT_FOUND ? read_status : status;
-}
-
 static void print_report(const char *out, const struct ernie_quantize_report *report)
 {
     const double before = (double)report->bytes_before, after = (double)report->bytes_after;
@@ -126,14 +114,14 @@ static void print_report(const char *out, const struct ernie_quantize_report *re
 static int quantize(const struct arguments *arguments)
 {
     struct ernie_quantize_report report;
-    struct texts texts = { 0, NULL };
+    struct texts texts = { 0 };
     ernie_error err;
     int status = EXIT_FOUND;
 
     if (arguments->n_words != 3)
         return fail("model quantize: needs a model's directory and a new one's name");
     if (arguments->calibrate != NULL)
-        status = texts_read(arguments->calibrate, &texts);
+        status = texts_read(arguments->calibrate, 0, &texts);
     if (status == EXIT_FOUND && arguments->calibrate != NULL && texts.n < 2)
         status = fail("%s: needs two texts or more", arguments->calibrate);
     if (status == EXIT_FOUND &&

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,7 +23,8 @@ static void print_text(const struct ernie_hits *hits)
     for (size_t i = 0; i < hits->n; i++) {
         const struct ernie_hit *hit = &hits->hit[i];
 
-        printf("%s%2zu  %.3f  %s%s%s:%zu", i > 0 ? "\n" : "", hit->rank, hit->score,
+        printf("%s%2zu  %.3f  %s%s%s:%zu", i > 0 ? "\n" : "", hit->rank,
+               isnan(hit->rerank_score) ? hit->score : hit->rerank_score,
                colour ? "\033[1m" : "", short_path(hit->path, here), colour ? "\033[0m" : "",
                hit->line);
         if (hit->title[0] != '\0')
@@ -151,12 +153,26 @@ static int search_words(ernie_database *database, const struct arguments *argume
     return status;
 }
 
+/* The encoder of --rerank; NULL without it. */
+static int open_reranker(const struct arguments *arguments, ernie_model **model,
+                         ernie_encoder **out)
+{
+    ernie_error err;
+
+    if (arguments->rerank == NULL)
+        return EXIT_FOUND;
+    if (ernie_model_open(arguments->rerank, model, &err) != ERNIE_OK ||
+        ernie_encoder_new(*model, 0, out, &err) != ERNIE_OK)
+        return fail_with(&err);
+    return EXIT_FOUND;
+}
+
 int cmd_search(const struct arguments *arguments)
 {
-    const struct ernie_search_options options = { .k = arguments->k,
-                                                  .all_chunks = arguments->all_chunks };
-    ernie_database *database;
-    ernie_model *model;
+    struct ernie_search_options options = { .k = arguments->k,
+                                            .all_chunks = arguments->all_chunks };
+    ernie_database *database = NULL;
+    ernie_model *model = NULL, *reranker = NULL;
     int status;
 
     if (arguments->queries != NULL && arguments->n_words > 0)
@@ -166,12 +182,15 @@ int cmd_search(const struct arguments *arguments)
     if (arguments->queries != NULL && arguments->format != FORMAT_DEFAULT &&
         arguments->format != FORMAT_JSONL)
         return fail("search: --queries answers with --format jsonl only");
-    status = open_database(arguments, ERNIE_READ, &model, &database);
-    if (status != EXIT_FOUND)
-        return status;
-    status = arguments->queries != NULL ? search_lines(database, arguments, &options)
-                                        : search_words(database, arguments, &options);
+    status = open_reranker(arguments, &reranker, &options.reranker);
+    if (status == EXIT_FOUND)
+        status = open_database(arguments, ERNIE_READ, &model, &database);
+    if (status == EXIT_FOUND)
+        status = arguments->queries != NULL ? search_lines(database, arguments, &options)
+                                            : search_words(database, arguments, &options);
     ernie_close(database);
     ernie_model_close(model);
+    ernie_encoder_free(options.reranker);
+    ernie_model_close(reranker);
     return status;
 }

@@ -158,6 +158,58 @@ int lines_close(struct lines *lines)
     return status;
 }
 
+void texts_reset(struct texts *texts)
+{
+    for (size_t i = 0; i < texts->n; i++)
+        free(texts->text[i]);
+    free(texts->text);
+}
+
+int texts_add(struct texts *texts, const char *text)
+{
+    if (texts->n == texts->capacity) {
+        const size_t capacity = texts->capacity > 0 ? 2 * texts->capacity : 256;
+        char **grown = reallocarray(texts->text, capacity, sizeof *grown);
+
+        if (grown == NULL)
+            return fail("out of memory");
+        texts->text = grown;
+        texts->capacity = capacity;
+    }
+    texts->text[texts->n] = strdup(text);
+    if (texts->text[texts->n] == NULL)
+        return fail("out of memory");
+    texts->n++;
+    return EXIT_FOUND;
+}
+
+int texts_read(const char *path, int keep_empty, struct texts *out)
+{
+    struct lines *lines;
+    const char *line;
+    int status = lines_open(path, &lines), read_status;
+
+    if (status != EXIT_FOUND)
+        return status;
+    while (status == EXIT_FOUND && (line = lines_next(lines)) != NULL)
+        if (keep_empty || line[0] != '\0')
+            status = texts_add(out, line);
+    read_status = lines_close(lines);
+    return read_status != EXIT_FOUND ? read_status : status;
+}
+
+int print_quoted(const char *text)
+{
+    ernie_error err;
+    char *quoted;
+
+    if (ernie_text_to_json(text, &quoted, &err) != ERNIE_OK)
+        return fail_with(&err);
+    fputs(quoted, stdout);
+    ernie_free(quoted);
+    return EXIT_FOUND;
+}
+
 /* ---- signals ----------------------------------------------------------- */
 
 static volatile sig_atomic_t n_signals;

@@ -2,9 +2,11 @@ bin_PROGRAMS += ernie
 ernie_SOURCES = \
 	src/cli/cli.h \
 	src/cli/cmd_bench.c \
+	src/cli/cmd_classify.c \
 	src/cli/cmd_embed.c \
 	src/cli/cmd_index.c \
 	src/cli/cmd_model.c \
+	src/cli/cmd_rerank.c \
 	src/cli/cmd_search.c \
 	src/cli/cmd_status.c \
 	src/cli/cmd_tokenize.c \

@@ -26,7 +26,10 @@ enum {
     LONG_JSON,
     LONG_PROMPT,
     LONG_DIM,
-    LONG_CALIBRATE
+    LONG_CALIBRATE,
+    LONG_TOKENS,
+    LONG_PAIRS,
+    LONG_RERANK
 };
 
 static const struct option_row rows[] = {
@@ -46,6 +49,9 @@ static const struct option_row rows[] = {
     { OPTION_PROMPT, LONG_PROMPT, "prompt", "NAME", "put the model's prompt of this name first" },
     { OPTION_DIM, LONG_DIM, "dim", "N", "keep the first N numbers of each vector" },
     { OPTION_CALIBRATE, LONG_CALIBRATE, "calibrate", "FILE", "texts that choose how weights are cut" },
+    { OPTION_TOKENS, LONG_TOKENS, "tokens", NULL, "the vector of each token, not of the text" },
+    { OPTION_PAIRS, LONG_PAIRS, "pairs", NULL, "texts come in twos; lines have a tab between" },
+    { OPTION_RERANK, LONG_RERANK, "rerank", "DIR", "a cross-encoder that orders the best 50 anew" },
     { OPTION_THREADS, 't', "threads", "N", "threads (one a core)" },
 };
 #define N_ROWS (sizeof rows / sizeof rows[0])
@@ -160,6 +166,15 @@ static int set_option(const struct command *command, int letter, const char *val
         return -1;
     case LONG_CALIBRATE:
         out->calibrate = value;
+        return -1;
+    case LONG_TOKENS:
+        out->tokens = 1;
+        return -1;
+    case LONG_PAIRS:
+        out->pairs = 1;
+        return -1;
+    case LONG_RERANK:
+        out->rerank = value;
         return -1;
     case LONG_DIM:
         return parse_count("dim", value, &out->dim);

@@ -1,0 +1,15 @@
+/* The second look at what a search found. */
+#ifndef ERNIE_RERANK_H
+#define ERNIE_RERANK_H
+
+#include "base/error.h"
+#include "ernie.h"
+#include "nearest.h"
+
+/* Scores the chunks of n neighbours with the query by a cross-encoder and sorts them by
+ * it, best first; where scores are equal the order stays. Must run in the snapshot that
+ * the neighbours are of. */
+int rerank_neighbours(struct store *store, ernie_encoder *reranker, const char *query, size_t n,
+                      struct neighbour *neighbours, ernie_error *err);
+
+#endif
