@@ -56,6 +56,7 @@ void extension_release(void *data)
     ernie_close(extension->database);
     ernie_encoder_free(extension->encoder);
     ernie_model_close(extension->model);
+    models_free(extension->models);
     sqlite3_free(extension);
 }
 
@@ -72,6 +73,8 @@ static int load(sqlite3 *connection, char **message, const sqlite3_api_routines 
     /* The reference is this function's own, until all is registered. */
     *extension = (struct extension){ .n_references = 1, .connection = connection };
     status = register_embed_functions(connection, extension);
+    if (status == SQLITE_OK)
+        status = register_classify_functions(connection, extension);
     if (status == SQLITE_OK)
         status = register_search_function(connection, extension);
     if (status == SQLITE_OK)

@@ -3,6 +3,7 @@
 #define ERNIE_SQL_EXTENSION_H
 
 #include "ernie.h"
+#include "sql/models.h"
 #include "sql/sqlite.h"
 
 /* One for each connection the extension was loaded into. Its functions and its
@@ -14,6 +15,7 @@ struct extension {
     ernie_model *model;
     ernie_encoder *encoder;
     ernie_database *database;
+    struct named_model *models; /* that SQL calls by name */
 };
 
 /* The embedding space's subtype for BLOBs of float32, as sqlite-vec defines it. */
@@ -37,6 +39,7 @@ void extension_release(void *extension);
 
 /* Each registers its functions, with a reference of their own; SQLite's code. */
 int register_embed_functions(sqlite3 *connection, struct extension *extension);
+int register_classify_functions(sqlite3 *connection, struct extension *extension);
 int register_search_function(sqlite3 *connection, struct extension *extension);
 int register_search_table(sqlite3 *connection, struct extension *extension);
 

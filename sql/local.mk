@@ -29,8 +29,10 @@ sqliteextensiondir = $(libdir)
 sqliteextension_LTLIBRARIES = ernie.la
 ernie_la_SOURCES = \
 	sql/extension.c sql/extension.h \
+	sql/function_classify.c \
 	sql/function_embed.c \
 	sql/function_search.c \
+	sql/models.c sql/models.h \
 	sql/table_search.c
 ernie_la_CPPFLAGS = $(AM_CPPFLAGS) -DERNIE_EXTENSION $(SQLITE_CFLAGS)
 ernie_la_LIBADD = libsearch.la libencode.la libmodel.la libkernel.la libindex.la \

@@ -96,6 +96,14 @@ check_document_SOURCES = tests/check_document.c tests/faults.h
 check_document_CPPFLAGS = $(TEST_CPPFLAGS)
 check_document_LDADD = libdocument.la libbase.la $(CHECK_LIBS)
 
+# The extension in a host written in C.
+check_PROGRAMS += check_register
+
+check_register_SOURCES = tests/check_register.c
+check_register_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
+check_register_LDADD = $(CHECK_LIBS) $(SQLITE_LIBS)
+EXTRA_check_register_DEPENDENCIES = ernie.so
+
 check_PROGRAMS += check_database
 
 check_database_SOURCES = tests/check_database.c
