@@ -158,6 +158,10 @@ END_TEST
     "\"num_hidden_layers\": 2, \"intermediate_size\": 64, \"vocab_size\": 64, "                 \
     "\"max_position_embeddings\": 40"
 
+#define CLASSIFIER                                                                              \
+    "{\"architectures\": [\"BertForSequenceClassification\"], \"hidden_size\": 32,"              \
+    " \"num_attention_heads\": 4, " SHAPE ", "
+
 START_TEST(test_bad_configurations_are_refused_by_field)
 {
     static const struct {
@@ -187,6 +191,32 @@ START_TEST(test_bad_configurations_are_refused_by_field)
           "{\"hidden_size\": 32, \"num_attention_heads\": 4,"
           " \"position_embedding_type\": \"relative_key\", " SHAPE "}",
           "position_embedding_type" },
+        { "config.json",
+          "{\"hidden_size\": 32, \"num_attention_heads\": 4, \"model_type\": \"roformer\","
+          " \"rotary_value\": 1, " SHAPE "}",
+          "rotary_value: not true or false" },
+        { "config.json",
+          "{\"hidden_size\": 9, \"num_attention_heads\": 3,"
+          " \"position_embedding_type\": \"rotary\", " SHAPE "}",
+          "rotary positions need heads of an even size" },
+        { "config.json",
+          "{\"hidden_size\": 32, \"num_attention_heads\": 4, \"model_type\": \"roberta\","
+          " \"pad_token_id\": 38, " SHAPE "}",
+          "max_position_embeddings: 40 leaves no room for a text" },
+        { "config.json", CLASSIFIER "\"id2label\": {}}", "id2label: not an object of 1..65536" },
+        { "config.json", CLASSIFIER "\"id2label\": {\"0\": \"a\", \"2\": \"b\"}}",
+          "id2label: \"2\" is not one of 0..1" },
+        { "config.json", CLASSIFIER "\"id2label\": {\"0\": \"a\", \"00\": \"b\"}}",
+          "id2label: \"00\" is not one of 0..1" },
+        { "config.json", CLASSIFIER "\"id2label\": {\"0\": 7}}", "id2label: 0: not a text" },
+        { "config.json", CLASSIFIER "\"num_labels\": 0}", "num_labels: 0 is not in 1..65536" },
+        { "config.json", CLASSIFIER "\"problem_type\": \"guess\"}",
+          "problem_type: \"guess\" is not supported" },
+        { "config.json",
+          CLASSIFIER "\"num_labels\": 1, \"sentence_transformers\": {\"activation_fn\":"
+                     " \"os.system\"}}",
+          "activation_fn: \"os.system\" is not supported" },
+        { "config.json", CLASSIFIER "\"num_labels\": 1}", "bert.pooler.dense.weight: missing" },
         { "config.json",
           "{\"hidden_size\": 32, \"num_attention_heads\": 4, \"layer_norm_eps\": 2, " SHAPE "}",
           "layer_norm_eps" },

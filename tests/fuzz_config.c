@@ -73,8 +73,12 @@ static void check_config(const struct model_config *config)
     must(config->n_heads >= 1 && config->hidden_size % config->n_heads == 0);
     must(config->intermediate_size >= 1 && config->intermediate_size <= 65536);
     must(config->vocab_size >= 1 && config->vocab_size <= 2000000);
-    must(config->max_tokens >= 3 && config->max_tokens <= config->max_position_embeddings);
-    must(config->type_vocab_size >= 1 && config->type_vocab_size <= 64);
+    must(config->max_tokens >= 3 && config->max_tokens <= config->max_positions);
+    must(config->first_position + config->max_positions == config->max_position_embeddings);
+    must(!config->pad_has_no_place || config->pad_token_id < config->max_position_embeddings);
+    must(config->embedding_size >= 1 && config->embedding_size <= 8192);
+    must(config->positions == POSITION_LEARNED || config->hidden_size / config->n_heads % 2 == 0);
+    must(config->type_vocab_size <= 64);
     must(config->task_type_vocab_size <= 64);
     must(isfinite(config->layer_norm_eps) && config->layer_norm_eps > 0);
     must(config->n_poolings >= 1 && config->n_poolings <= N_POOLING_KINDS);
@@ -91,6 +95,14 @@ static void check_config(const struct model_config *config)
         must(memchr(config->special_tokens[i], '\0', SPECIAL_TOKEN_BYTES) != NULL);
 }
 
+static void check_head(const struct head_config *head)
+{
+    must(head->n_labels <= 65536);
+    must(head->problem <= PROBLEM_REGRESSION);
+    for (size_t i = 0; i < head->n_labels; i++)
+        must(head->label[i] != NULL);
+}
+
 static void check_error(const ernie_error *err)
 {
     must(strncmp(err->message, "m/", 2) == 0);
@@ -101,6 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct model_config config;
     struct model_prompts prompts;
+    struct head_config head;
     ernie_error err;
     size_t n = 0;
 
@@ -123,5 +136,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_error(&err);
     }
     model_prompts_reset(&prompts);
+    if (head_config_load("m", &head, &err) == ERNIE_OK)
+        check_head(&head);
+    else
+        check_error(&err);
+    head_config_reset(&head);
     return 0;
 }
