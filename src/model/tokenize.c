@@ -104,8 +104,8 @@ static int read_tokens(const struct ernie_model *model, struct tokenizer_scratch
     n += n_text;
     out->input_ids[n++] = tokenizer_sep(model->tokenizer);
     if (pair != NULL) {
-        for (size_t i = n; i < out->n; i++) /* models of one token type do not tell them apart */
-            out->token_type_ids[i] = model->config.type_vocab_size > 1;
+        for (size_t i = n; i < out->n; i++)
+            out->token_type_ids[i] = 1;
         read_part(model, scratch, pair, n_pair, spans, n, out);
         n += n_pair;
         out->input_ids[n++] = tokenizer_sep(model->tokenizer);
