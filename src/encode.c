@@ -141,11 +141,12 @@ struct work {
     size_t share; /* texts a thread takes at once: few texts are shared evenly */
     atomic_size_t next;
     atomic_int overflowed; /* a number of an embedding is not finite */
+    atomic_int no_memory; /* to read a text with */
     struct barrier barrier; /* of one text on several threads */
 };
 
-/* Puts text i at the end of the lane's batch. */
-static size_t add_text(const struct work *work, struct lane *lane, size_t n_tokens, size_t i)
+/* Puts text i at the end of the lane's batch; 0 when memory ran out. */
+static size_t add_text(struct work *work, struct lane *lane, size_t n_tokens, size_t i)
 {
     struct text_pair texts = { .text = work->texts[i] };
     size_t n;
@@ -157,6 +158,10 @@ static size_t add_text(const struct work *work, struct lane *lane, size_t n_toke
     }
     n = tokenize_sequence(work->encoder->model, lane->scratch, &texts, lane->ids + n_tokens,
                           work->pairs != NULL ? lane->types + n_tokens : NULL);
+    if (n == TOKENIZER_NO_MEMORY) {
+        atomic_store(&work->no_memory, 1);
+        return 0;
+    }
     for (size_t j = n_tokens; work->task_type != 0 && j < n_tokens + n; j++)
         lane->tasks[j] = work->task_type;
     return n_tokens + n;
@@ -176,6 +181,8 @@ static size_t fill(struct work *work, struct lane *lane)
             break;
         lane->text[n] = i;
         lane->start[n + 1] = add_text(work, lane, lane->start[n], i);
+        if (lane->start[n + 1] == 0)
+            break;
         n++;
     }
     return n;
@@ -240,15 +247,18 @@ static void forward_lane(void *data, size_t i)
                                  work->barrier.n_threads, &work->barrier, &batch);
 }
 
-/* The first text's token vectors, [T][H], in the first lane's encoder. */
-static void forward_one(ernie_encoder *encoder, struct work *work, size_t n_threads)
+/* The first text's token vectors, [T][H], in the first lane's encoder; 0 when memory to
+ * read it ran out. */
+static int forward_one(ernie_encoder *encoder, struct work *work, size_t n_threads)
 {
-    fill(work, &encoder->lane[0]);
+    if (fill(work, &encoder->lane[0]) == 0)
+        return 0;
     barrier_init(&work->barrier, n_threads < MAX_TOGETHER ? n_threads : MAX_TOGETHER);
     if (n_threads == 1)
         forward_lane(work, 0);
     else
         pool_run(encoder->pool, forward_lane, work);
+    return 1;
 }
 
 static void encode_one(ernie_encoder *encoder, struct work *work, size_t n_threads)
@@ -256,7 +266,8 @@ static void encode_one(ernie_encoder *encoder, struct work *work, size_t n_threa
     struct lane *lane = &encoder->lane[0];
     struct token_batch batch;
 
-    forward_one(encoder, work, n_threads);
+    if (!forward_one(encoder, work, n_threads))
+        return;
     batch = batch_of(work, lane, 1);
     work->finish(lane->encoder, &batch, lane->results);
     hand_over(work, lane, 1);
@@ -308,12 +319,17 @@ static int prompted_init(struct prompted *prompted, const char *prompt, size_t n
     return ERNIE_OK;
 }
 
+size_t encoder_text_room(const ernie_model *model)
+{
+    return ernie_model_max_tokens(model) - tokenizer_frame(model->tokenizer, 0)->n_tokens;
+}
+
 size_t encoder_prompt_tokens(const ernie_encoder *encoder, const char *prompt)
 {
     const ernie_model *model = encoder->model;
 
     return tokenizer_ids(model->tokenizer, encoder->lane[0].scratch, prompt, strlen(prompt), NULL,
-                         NULL, ernie_model_max_tokens(model) - 2);
+                         NULL, encoder_text_room(model));
 }
 
 static int run(ernie_encoder *encoder, struct work *work, ernie_error *err)
@@ -328,6 +344,8 @@ static int run(ernie_encoder *encoder, struct work *work, ernie_error *err)
     else if (work->n > 1)
         pool_run(encoder->pool, encode_lane, work);
     float_state_end(&state);
+    if (atomic_load(&work->no_memory))
+        return error_set(err, ERNIE_ENOMEM, "encoder: out of memory");
     /* Weights are finite, but may be so large that their products are not. */
     return atomic_load(&work->overflowed)
                ? error_set(err, ERNIE_EFORMAT,
@@ -335,13 +353,33 @@ static int run(ernie_encoder *encoder, struct work *work, ernie_error *err)
                : ERNIE_OK;
 }
 
+/* How many tokens from the first on pooling leaves out: [CLS] and the prompt's. */
+static int skip_prompt(const ernie_encoder *encoder, const char *prompt, size_t *n_skipped,
+                       ernie_error *err)
+{
+    const struct frame *frame = tokenizer_frame(encoder->model->tokenizer, 0);
+    const size_t n_prompt = encoder_prompt_tokens(encoder, prompt);
+
+    if (n_prompt == TOKENIZER_NO_MEMORY)
+        return error_set(err, ERNIE_ENOMEM, "encoder: out of memory");
+    *n_skipped = n_prompt;
+    for (size_t i = 0; frame->part[i].kind == FRAME_TOKEN; i++)
+        ++*n_skipped;
+    return ERNIE_OK;
+}
+
 /* What can be said of the texts and the options before anything is read. */
 static int check(const struct work *work, const struct ernie_encode_options *options,
                  ernie_error *err)
 {
     const size_t n_tasks = work->encoder->model->config.task_type_vocab_size;
+    const size_t max_tokens = ernie_model_max_tokens(work->encoder->model);
     const int32_t task = options->task_type;
 
+    if (options->pairs != NULL &&
+        tokenizer_frame(work->encoder->model->tokenizer, 1)->n_tokens > max_tokens)
+        return error_set(err, ERNIE_EINVAL, "encoder: %zu tokens have no room for a pair",
+                         max_tokens);
     if (options->dim > work->n_results)
         return error_set(err, ERNIE_EINVAL, "encoder: dim %zu: not in 1..%zu, the model's own",
                          options->dim, work->n_results);
@@ -381,9 +419,10 @@ static int encode(ernie_encoder *encoder, size_t n, const char *const *texts, co
         work.texts = prompted.texts;
         work.sizes = prompted.sizes;
         if (!encoder->model->config.include_prompt)
-            work.n_skipped = 1 + encoder_prompt_tokens(encoder, prompt); /* [CLS] too */
-        status = run(encoder, &work, err);
+            status = skip_prompt(encoder, prompt, &work.n_skipped, err);
     }
+    if (status == ERNIE_OK)
+        status = run(encoder, &work, err);
     prompted_reset(&prompted);
     return status;
 }
@@ -420,7 +459,7 @@ int ernie_encode_tokens(ernie_encoder *encoder, const char *text,
     struct float_state state;
     struct ernie_tokens read;
     float *out;
-    int status;
+    int status, is_read;
 
     options = options != NULL ? options : &none;
     status = options->dim != 0 || (options->prompt != NULL && options->prompt[0] != '\0')
@@ -439,8 +478,13 @@ int ernie_encode_tokens(ernie_encoder *encoder, const char *text,
     work.pairs = options->pairs;
     work.task_type = options->task_type;
     float_state_begin(&state);
-    forward_one(encoder, &work, pool_n_threads(encoder->pool));
+    is_read = forward_one(encoder, &work, pool_n_threads(encoder->pool));
     float_state_end(&state);
+    if (!is_read) {
+        memory_free(out);
+        ernie_tokens_reset(&read);
+        return error_set(err, ERNIE_ENOMEM, "encoder: out of memory");
+    }
     memcpy(out, encoder_token_vectors(encoder->lane[0].encoder),
            read.n * hidden_size * sizeof *out);
     *tokens = read;

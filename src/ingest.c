@@ -115,7 +115,7 @@ static size_t count_tokens(void *data, const char *text, size_t size)
  * chunks of a word would mean nothing. */
 static size_t token_room(const struct ingest *ingest)
 {
-    const size_t room = ernie_model_max_tokens(ingest->database->model) - 2;
+    const size_t room = encoder_text_room(ingest->database->model);
     const size_t n_prompt = encoder_prompt_tokens(ingest->encoder, ingest->how.prompt);
 
     return n_prompt < room / 2 ? room - n_prompt : room - room / 2;

@@ -60,7 +60,7 @@ static void open_all(void)
         char *path = source_path(settings[i].vocab);
 
         ck_assert_msg(vocab_open(path, &vocab[i], &err) == ERNIE_OK, "%s", err.message);
-        ck_assert_msg(tokenizer_new(vocab[i], &config, &tokenizer[i], &err) == ERNIE_OK, "%s",
+        ck_assert_msg(tokenizer_new(vocab[i], &config, NULL, &tokenizer[i], &err) == ERNIE_OK, "%s",
                       err.message);
         memory_free(path);
     }
@@ -636,9 +636,9 @@ START_TEST(test_special_tokens_can_have_other_names)
     static const int32_t expected[] = { 3, 0, 3, 1, 6, 5, 2, 2, 2 };
     int32_t ids[16];
 
-    ck_assert_int_eq(tokenizer_new(words, &config, &named, NULL), ERNIE_OK);
-    ck_assert_int_eq(tokenizer_cls(named), 0);
-    ck_assert_int_eq(tokenizer_sep(named), 1);
+    ck_assert_int_eq(tokenizer_new(words, &config, NULL, &named, NULL), ERNIE_OK);
+    ck_assert_int_eq(tokenizer_frame(named, 0)->part[0].id, 0);
+    ck_assert_int_eq(tokenizer_frame(named, 0)->part[2].id, 1);
     ck_assert_uint_eq(tokenizer_ids(named, scratch, text, strlen(text), ids, NULL, 16), 9);
     ck_assert_mem_eq(ids, expected, sizeof expected);
     tokenizer_free(named);
@@ -661,7 +661,7 @@ START_TEST(test_a_missing_special_token_is_named)
         struct tokenizer *none = NULL;
         ernie_error err = { 0 };
 
-        ck_assert_int_eq(tokenizer_new(words, &config, &none, &err), ERNIE_EFORMAT);
+        ck_assert_int_eq(tokenizer_new(words, &config, NULL, &none, &err), ERNIE_EFORMAT);
         ck_assert_ptr_null(none);
         ck_assert_ptr_nonnull(strstr(err.message, cases[i].missing));
         vocab_close(words);
@@ -802,7 +802,7 @@ START_TEST(test_every_failed_allocation_is_reported)
         ernie_tokens_reset(&tokens);
     }
     memory_table = usual;
-    ck_assert_uint_eq(n_failures, 8); /* scratch, five arrays, spans, and then none */
+    ck_assert_uint_eq(n_failures, 9); /* scratch of two blocks, five arrays, spans, and then none */
 }
 END_TEST
 

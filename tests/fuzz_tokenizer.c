@@ -37,7 +37,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         struct model_config config = { .do_lower_case = i & 1, .strip_accents = i & 2,
                                        .tokenize_chinese_chars = i & 4 };
 
-        status = tokenizer_new(vocab, &config, &tokenizer[i], &err);
+        status = tokenizer_new(vocab, &config, NULL, &tokenizer[i], &err);
     }
     if (status == ERNIE_OK)
         status = tokenizer_scratch_new(&scratch, &err);

@@ -89,7 +89,7 @@ int main(int argc, char **argv)
         config.tokenize_chinese_chars |= strcmp(argv[i], "chinese") == 0;
     }
     if (argc < 2 || vocab_open(argv[1], &vocab, &err) != ERNIE_OK ||
-        tokenizer_new(vocab, &config, &tokenizer, &err) != ERNIE_OK ||
+        tokenizer_new(vocab, &config, NULL, &tokenizer, &err) != ERNIE_OK ||
         tokenizer_scratch_new(&scratch, &err) != ERNIE_OK) {
         fprintf(stderr, "tokenize_lines: %s\n", argc < 2 ? "no vocabulary given" : err.message);
         goto done;

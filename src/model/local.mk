@@ -1,5 +1,6 @@
 noinst_LTLIBRARIES += libmodel.la
 libmodel_la_SOURCES = \
+	src/model/added_tokens.c src/model/added_tokens.h \
 	src/model/charsmap.c src/model/charsmap.h \
 	src/model/config.c src/model/config.h \
 	src/model/directory.c src/model/directory.h \
@@ -18,6 +19,7 @@ libmodel_la_SOURCES = \
 	src/model/token_span.h \
 	src/model/unigram.c src/model/unigram.h \
 	src/model/vocab.c src/model/vocab.h \
-	src/model/weights.c src/model/weights.h
+	src/model/weights.c src/model/weights.h \
+	src/model/wordpiece.c src/model/wordpiece.h
 libmodel_la_CPPFLAGS = $(AM_CPPFLAGS) $(UTF8PROC_CFLAGS)
 libmodel_la_LIBADD = $(UTF8PROC_LIBS)

@@ -151,7 +151,7 @@ static int load_vocabulary(struct ernie_model *model, ernie_error *err)
     if (status == ERNIE_OK) {
         ernie_error why;
 
-        status = tokenizer_new(model->vocab, &model->config, &model->tokenizer, &why);
+        status = tokenizer_new(model->vocab, &model->config, NULL, &model->tokenizer, &why);
         if (status != ERNIE_OK)
             error_set(err, status, "%s: %s", path, why.message);
     }

@@ -246,6 +246,11 @@ static size_t split_hangul(uint32_t c, struct character out[NORMALIZE_MAX])
     return last == 0 ? 2 : 3;
 }
 
+int normalize_is_chinese(uint32_t c)
+{
+    return within(c, chinese, COUNT(chinese));
+}
+
 size_t normalize_character(const struct normalization *rules, uint32_t c,
                            struct character out[NORMALIZE_MAX])
 {
@@ -263,7 +268,7 @@ size_t normalize_character(const struct normalization *rules, uint32_t c,
     }
     /* Asked of the character as written: a compatibility ideograph is Chinese
      * here even though NFD makes another one of it. */
-    alone = rules->chinese_words && within(c, chinese, COUNT(chinese));
+    alone = rules->chinese_words && normalize_is_chinese(c);
     if (rules->strip_accents)
         n_parts = normalize_decompose(c, 0, parts);
     /* Unicode promises that no canonical decomposition is longer than four. */

@@ -54,4 +54,7 @@ uint8_t normalize_combining_class(uint32_t code_point);
 /* Unicode's White_Space. */
 int normalize_is_white(uint32_t code_point);
 
+/* Whether chinese_words makes the character a word, with a space on each side. */
+int normalize_is_chinese(uint32_t code_point);
+
 #endif

@@ -5,16 +5,51 @@
 
 #include "base/memory.h"
 
-/* The tokens of one text, from token first on. spans [n] is working memory. */
-static void read_part(const struct ernie_model *model, struct tokenizer_scratch *scratch,
-                      const char *text, size_t n, struct token_span *spans, size_t first,
-                      struct ernie_tokens *out)
+/* Models with fewer token types, or none, do not tell the texts apart. */
+static int32_t model_token_type(const struct ernie_model *model, int32_t type)
 {
-    tokenizer_ids(model->tokenizer, scratch, text, strlen(text), out->input_ids + first, spans, n);
+    return (size_t)type < model->config.type_vocab_size ? type : 0;
+}
+
+/* The tokens of one text, from token first on. spans [n] is working memory. */
+static int read_part(const struct ernie_model *model, struct tokenizer_scratch *scratch,
+                     const char *text, size_t n, struct token_span *spans, size_t first,
+                     struct ernie_tokens *out)
+{
+    if (tokenizer_ids(model->tokenizer, scratch, text, strlen(text), out->input_ids + first, spans,
+                      n) == TOKENIZER_NO_MEMORY)
+        return 0;
     for (size_t i = 0; i < n; i++) {
         out->start[first + i] = spans[i].start;
         out->end[first + i] = spans[i].end;
     }
+    return 1;
+}
+
+/* Fills the arrays of out, which has n_text + n_pair + the frame's tokens. */
+static int fill_frame(const struct ernie_model *model, struct tokenizer_scratch *scratch,
+                      const char *text, const char *pair, size_t n_text, size_t n_pair,
+                      struct token_span *spans, struct ernie_tokens *out)
+{
+    const struct frame *frame = tokenizer_frame(model->tokenizer, pair != NULL);
+    size_t n = 0;
+
+    for (size_t i = 0; i < frame->n; i++) {
+        const struct frame_part *part = &frame->part[i];
+        const size_t n_part = part->kind == FRAME_TOKEN  ? 1
+                              : part->kind == FRAME_TEXT ? n_text
+                                                         : n_pair;
+
+        for (size_t j = 0; j < n_part; j++)
+            out->token_type_ids[n + j] = part->type;
+        if (part->kind == FRAME_TOKEN)
+            out->input_ids[n] = part->id;
+        else if (!read_part(model, scratch, part->kind == FRAME_TEXT ? text : pair, n_part, spans,
+                            n, out))
+            return 0;
+        n += n_part;
+    }
+    return 1;
 }
 
 /* Cuts n_text and n_pair so that they are at most room together, the longer first
@@ -40,29 +75,38 @@ size_t tokenize_sequence(const struct ernie_model *model, struct tokenizer_scrat
                          const struct text_pair *texts, int32_t *ids, int32_t *types)
 {
     const struct tokenizer *tokenizer = model->tokenizer;
-    const int is_pair = texts->pair != NULL;
-    size_t n_text = model->config.max_tokens - (is_pair ? 3 : 2), n_pair = 0, n = 0;
+    const struct frame *frame = tokenizer_frame(tokenizer, texts->pair != NULL);
+    size_t n_text = model->config.max_tokens - frame->n_tokens, n_pair = 0, n = 0;
 
-    if (is_pair) {
+    if (texts->pair != NULL) {
         const size_t room = n_text;
 
         n_text = tokenizer_count(tokenizer, scratch, texts->text, texts->text_size);
         n_pair = tokenizer_count(tokenizer, scratch, texts->pair, texts->pair_size);
+        if (n_text == TOKENIZER_NO_MEMORY || n_pair == TOKENIZER_NO_MEMORY)
+            return TOKENIZER_NO_MEMORY;
         cut_longest_first(room, &n_text, &n_pair);
     }
-    ids[n++] = tokenizer_cls(tokenizer);
-    n += tokenizer_ids(tokenizer, scratch, texts->text, texts->text_size, ids + n, NULL,
-                       n_text);
-    ids[n++] = tokenizer_sep(tokenizer);
-    n_text = n;
-    if (is_pair) {
-        n += tokenizer_ids(tokenizer, scratch, texts->pair, texts->pair_size, ids + n, NULL,
-                           n_pair);
-        ids[n++] = tokenizer_sep(tokenizer);
+    for (size_t i = 0; i < frame->n; i++) {
+        const struct frame_part *part = &frame->part[i];
+        const size_t start = n;
+
+        if (part->kind == FRAME_TOKEN) {
+            ids[n++] = part->id;
+        } else {
+            const int is_text = part->kind == FRAME_TEXT;
+            const size_t n_ids = tokenizer_ids(tokenizer, scratch,
+                                               is_text ? texts->text : texts->pair,
+                                               is_text ? texts->text_size : texts->pair_size,
+                                               ids + n, NULL, is_text ? n_text : n_pair);
+
+            if (n_ids == TOKENIZER_NO_MEMORY)
+                return n_ids;
+            n += n_ids;
+        }
+        for (size_t j = start; types != NULL && j < n; j++)
+            types[j] = model_token_type(model, part->type);
     }
-    /* Models with one token type, or none, do not tell the texts apart. */
-    for (size_t i = 0; types != NULL && i < n; i++)
-        types[i] = i >= n_text && model->config.type_vocab_size > 1;
     return n;
 }
 
@@ -71,18 +115,21 @@ static int read_tokens(const struct ernie_model *model, struct tokenizer_scratch
                        struct ernie_tokens *out, ernie_error *err)
 {
     size_t text_size = strlen(text), pair_size = pair == NULL ? 0 : strlen(pair);
-    size_t n_special = pair == NULL ? 2 : 3;
-    size_t n_text, n_pair = 0, n = 0;
+    const size_t n_special = tokenizer_frame(model->tokenizer, pair != NULL)->n_tokens;
+    size_t n_text, n_pair = 0;
     struct token_span *spans;
+    int status = ERNIE_OK;
 
     if (max_tokens != 0 && max_tokens < n_special)
-        return error_set(err, ERNIE_EINVAL, "tokenize: %zu tokens have no room for %s", max_tokens,
-                         pair == NULL ? "[CLS] and [SEP]" : "[CLS], [SEP] and [SEP]");
+        return error_set(err, ERNIE_EINVAL, "tokenize: %zu tokens have no room for the %zu special "
+                         "ones", max_tokens, n_special);
     /* The whole of both is counted even when little is kept: which is the longer
      * decides who gets the odd token. */
     n_text = tokenizer_count(model->tokenizer, scratch, text, text_size);
     if (pair != NULL)
         n_pair = tokenizer_count(model->tokenizer, scratch, pair, pair_size);
+    if (n_text == TOKENIZER_NO_MEMORY || n_pair == TOKENIZER_NO_MEMORY)
+        return error_set(err, ERNIE_ENOMEM, "tokenize: out of memory");
     if (max_tokens != 0)
         cut_longest_first(max_tokens - n_special, &n_text, &n_pair);
 
@@ -94,26 +141,13 @@ static int read_tokens(const struct ernie_model *model, struct tokenizer_scratch
     out->end = memory_new(out->n, sizeof *out->end);
     spans = memory_new(n_text > n_pair ? n_text : n_pair, sizeof *spans);
     if (out->input_ids == NULL || out->token_type_ids == NULL || out->attention_mask == NULL ||
-        out->start == NULL || out->end == NULL || spans == NULL) {
-        memory_free(spans);
-        return error_set(err, ERNIE_ENOMEM, "tokenize: out of memory");
-    }
-
-    out->input_ids[n++] = tokenizer_cls(model->tokenizer);
-    read_part(model, scratch, text, n_text, spans, n, out);
-    n += n_text;
-    out->input_ids[n++] = tokenizer_sep(model->tokenizer);
-    if (pair != NULL) {
-        for (size_t i = n; i < out->n; i++)
-            out->token_type_ids[i] = 1;
-        read_part(model, scratch, pair, n_pair, spans, n, out);
-        n += n_pair;
-        out->input_ids[n++] = tokenizer_sep(model->tokenizer);
-    }
-    for (size_t i = 0; i < out->n; i++)
+        out->start == NULL || out->end == NULL || spans == NULL ||
+        !fill_frame(model, scratch, text, pair, n_text, n_pair, spans, out))
+        status = error_set(err, ERNIE_ENOMEM, "tokenize: out of memory");
+    for (size_t i = 0; status == ERNIE_OK && i < out->n; i++)
         out->attention_mask[i] = 1;
     memory_free(spans);
-    return ERNIE_OK;
+    return status;
 }
 
 int ernie_tokenize(const ernie_model *model, const char *text, const char *pair, size_t max_tokens,
@@ -151,5 +185,5 @@ void ernie_tokens_reset(struct ernie_tokens *tokens)
 
 const char *ernie_token(const ernie_model *model, int32_t id)
 {
-    return vocab_word(model->vocab, id);
+    return tokenizer_word(model->tokenizer, id);
 }

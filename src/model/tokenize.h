@@ -15,7 +15,7 @@ struct text_pair {
 };
 
 /* The ids and token types [n] that ernie_tokenize gives for the model's max_tokens, for
- * which there must be room; types may be NULL. Returns n. */
+ * which there must be room; types may be NULL. Returns n, or TOKENIZER_NO_MEMORY. */
 size_t tokenize_sequence(const struct ernie_model *model, struct tokenizer_scratch *scratch,
                          const struct text_pair *texts, int32_t *ids, int32_t *types);
 

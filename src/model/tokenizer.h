@@ -1,8 +1,6 @@
-/* Text to token ids, as BERT does it and id for id as Hugging Face's tokenizers:
- * take out the model's special tokens, clean and normalise the rest, split it at
- * spaces, punctuation and CJK characters, then cut each word into the longest
- * pieces the vocabulary has (WordPiece: Schuster & Nakajima 2012; Devlin et al.
- * 2019). A text is read once, from left to right. */
+/* Text to token ids: what a model reads. A tokenizer is the words added to a vocabulary,
+ * the special tokens that go around a text, and between them one of the ways to cut text
+ * into pieces (wordpiece.h). Ids are those of Hugging Face's tokenizers. */
 #ifndef ERNIE_MODEL_TOKENIZER_H
 #define ERNIE_MODEL_TOKENIZER_H
 
@@ -10,31 +8,33 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "model/added_tokens.h"
 #include "model/config.h"
+#include "model/token_span.h"
 #include "model/vocab.h"
 
 struct tokenizer;         /* unchanging: threads share it */
 struct tokenizer_scratch; /* the working memory of one thread */
 
-/* Where in the text a token came from: the bytes from start on, up to end. */
-struct token_span {
-    size_t start, end;
-};
-
-/* Borrows vocab. Returns ERNIE_EFORMAT when it lacks the word for unknown words,
- * [CLS] or [SEP]. */
+/* WordPiece, as the configuration says. Borrows vocab. added: copied; NULL for none but
+ * the special tokens of the configuration, which belong to it always. Returns
+ * ERNIE_EFORMAT when the vocabulary lacks the word for unknown words, [CLS] or [SEP], or
+ * an added token has an id that the vocabulary gives to another word. */
 int tokenizer_new(const struct vocab *vocab, const struct model_config *config,
-                  struct tokenizer **out, ernie_error *err);
+                  const struct added_list *added, struct tokenizer **out, ernie_error *err);
 void tokenizer_free(struct tokenizer *tokenizer);
 
 int tokenizer_scratch_new(struct tokenizer_scratch **out, ernie_error *err);
 void tokenizer_scratch_free(struct tokenizer_scratch *scratch);
 
-/* The ids of text [size] without [CLS] and [SEP], at most max_ids of them: reading
- * stops there, so a long text costs no more than what is kept. Returns their
- * number. ids may be NULL to count only. Never allocates and never fails: bytes
- * that are not UTF-8 read as U+FFFD. A special token written in the text
- * ("[MASK]") is that token, as in Hugging Face's.
+#define TOKENIZER_NO_MEMORY SIZE_MAX
+
+/* The ids of text [size] without the special tokens around it, at most max_ids of them:
+ * reading stops there, so a long text costs no more than what is kept. Returns their
+ * number, or TOKENIZER_NO_MEMORY, which WordPiece without normalized added tokens never
+ * does: it allocates nothing. ids may be NULL to count only. Bytes that are not UTF-8
+ * read as U+FFFD. An added token written in the text ("[MASK]") is that token, as in
+ * Hugging Face's.
  *
  * spans [max_ids], or NULL: from the first to the last character of the text that
  * became the token, as Hugging Face's offset_mapping has it in characters. An accent
@@ -48,7 +48,30 @@ size_t tokenizer_ids(const struct tokenizer *tokenizer, struct tokenizer_scratch
 size_t tokenizer_count(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
                        const char *text, size_t size);
 
-int32_t tokenizer_cls(const struct tokenizer *tokenizer);
-int32_t tokenizer_sep(const struct tokenizer *tokenizer);
+/* The special tokens around a text, or around a text and its pair. */
+#define MAX_FRAME_PARTS 16
+
+enum frame_kind { FRAME_TOKEN, FRAME_TEXT, FRAME_PAIR };
+
+struct frame {
+    size_t n;        /* parts */
+    size_t n_tokens; /* of them, special tokens */
+    struct frame_part {
+        enum frame_kind kind;
+        int32_t id;   /* of a special token */
+        int32_t type; /* token type of the token, or of all of the text */
+    } part[MAX_FRAME_PARTS];
+};
+
+/* [CLS] text [SEP] and [CLS] text [SEP] pair [SEP], or what the model has instead. */
+const struct frame *tokenizer_frame(const struct tokenizer *tokenizer, int is_pair);
+
+/* The ids of a text between its special tokens, at most max_ids of them with these, of
+ * which there must be room for. Returns as tokenizer_ids. */
+size_t tokenizer_sequence(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
+                          const char *text, size_t size, int32_t *ids, size_t max_ids);
+
+/* The word of an id, or NULL. */
+const char *tokenizer_word(const struct tokenizer *tokenizer, int32_t id);
 
 #endif

@@ -160,14 +160,12 @@ static int split_lines(struct vocab *vocab, const char *path, ernie_error *err)
     return ERNIE_OK;
 }
 
-static int build(struct vocab *vocab, const char *path, size_t max_words, ernie_error *err)
+/* Room for the words counted, and nothing entered yet. */
+static int make_tables(struct vocab *vocab, const char *path, size_t max_words, ernie_error *err)
 {
     size_t n_slots = 16;
     int status;
 
-    status = split_lines(vocab, path, err);
-    if (status != ERNIE_OK)
-        return status;
     if (vocab->n_words == 0)
         return error_set(err, ERNIE_EFORMAT, "%s: no words", path);
     if (vocab->n_words > max_words)
@@ -189,7 +187,17 @@ static int build(struct vocab *vocab, const char *path, size_t max_words, ernie_
     vocab->begin[1] = hash_add(hash_add(vocab->begin[0], '#'), '#');
     for (size_t i = 0; i < n_slots; i++)
         vocab->slot[i].id = -1;
-    status = split_lines(vocab, path, err);
+    return ERNIE_OK;
+}
+
+static int build(struct vocab *vocab, const char *path, size_t max_words, ernie_error *err)
+{
+    int status = split_lines(vocab, path, err);
+
+    if (status == ERNIE_OK)
+        status = make_tables(vocab, path, max_words, err);
+    if (status == ERNIE_OK)
+        status = split_lines(vocab, path, err);
     if (status != ERNIE_OK)
         return status;
     for (size_t id = 0; id < vocab->n_words; id++) {
@@ -224,6 +232,48 @@ done:
 int vocab_open(const char *path, struct vocab **out, ernie_error *err)
 {
     return vocab_open_for(path, MAX_WORDS, out, err);
+}
+
+int vocab_new(const char *name, size_t n, const char *const *words, const size_t *sizes,
+              struct vocab **out, ernie_error *err)
+{
+    struct vocab *vocab = memory_new(1, sizeof *vocab);
+    size_t total = 0;
+    int status = ERNIE_OK;
+
+    if (vocab == NULL)
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", name);
+    for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
+        status = check_word(name, i + 1, words[i], sizes[i], err);
+        total += sizes[i] + 1;
+        if (status == ERNIE_OK && total > MAX_FILE_BYTES)
+            status = error_set(err, ERNIE_EFORMAT, "%s: more than %u bytes", name, MAX_FILE_BYTES);
+    }
+    vocab->n_words = n;
+    if (status == ERNIE_OK)
+        status = make_tables(vocab, name, MAX_WORDS, err);
+    if (status != ERNIE_OK)
+        goto done;
+    vocab->file.data = memory_new_aligned(total, 1);
+    if (vocab->file.data == NULL) {
+        status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", name);
+        goto done;
+    }
+    for (size_t i = 0; i < n; i++) {
+        vocab->start[i] = (uint32_t)vocab->file.size;
+        vocab->size[i] = (uint32_t)sizes[i];
+        memcpy(vocab->file.data + vocab->file.size, words[i], sizes[i]);
+        vocab->file.size += sizes[i];
+        vocab->file.data[vocab->file.size++] = '\0';
+        enter(vocab, (int32_t)i);
+    }
+    vocab->hash = hash_of(vocab->file.data, vocab->file.size);
+
+    *out = vocab;
+    vocab = NULL; /* the caller owns it now */
+done:
+    vocab_close(vocab);
+    return status;
 }
 
 void vocab_close(struct vocab *vocab)

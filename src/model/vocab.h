@@ -18,6 +18,10 @@ int vocab_open(const char *path, struct vocab **out, ernie_error *err);
 /* The same for a model with vectors for max_words words. ERNIE_EFORMAT when there are
  * more, before any memory is spent on them: 40 bytes may go into a word of two. */
 int vocab_open_for(const char *path, size_t max_words, struct vocab **out, ernie_error *err);
+/* A vocabulary of n words of sizes bytes, copied; an empty one is found nowhere. name is
+ * for messages. The hash is of the words in order. */
+int vocab_new(const char *name, size_t n, const char *const *words, const size_t *sizes,
+              struct vocab **out, ernie_error *err);
 void vocab_close(struct vocab *vocab);
 
 size_t vocab_size(const struct vocab *vocab);
@@ -30,7 +34,7 @@ int32_t vocab_find_longest(const struct vocab *vocab, const char *text, size_t s
                            size_t *n_bytes);
 /* The word of an id as the file has it ("##" included), or NULL. */
 const char *vocab_word(const struct vocab *vocab, int32_t id);
-/* Of the file's bytes. */
+/* Of the file's bytes, or of the words with a 0 byte after each. */
 struct hash vocab_hash(const struct vocab *vocab);
 
 #endif
