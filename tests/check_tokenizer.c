@@ -669,6 +669,47 @@ START_TEST(test_a_missing_special_token_is_named)
 }
 END_TEST
 
+/* The flags of added tokens, all mixed, in a directory without vocab.txt. */
+START_TEST(test_added_tokens_are_found_where_the_reference_finds_them)
+{
+    struct model_config config = { .vocab_size = 4000, .max_tokens = 512 };
+    char *directory = source_path("tests/data/tokenizer/added"), *line = NULL;
+    FILE *file = open_data("added/lines.txt");
+    struct tokenizer *with_added = NULL;
+    struct vocab *words = NULL;
+    struct buffer got = { 0 };
+    size_t capacity = 0, n_lines = 0;
+    struct hash hash;
+    ernie_error err = { 0 };
+
+    ck_assert_msg(tokenizer_open(directory, &config, &words, &hash, &with_added, &err) == ERNIE_OK,
+                  "%s", err.message);
+    for (; next_line(file, &line, &capacity) != NULL; n_lines++) {
+        struct token_span spans[512];
+        int32_t ids[512];
+        char *field = line;
+        char *text = strsep(&field, "\t");
+        const size_t size = unescape(text);
+        const size_t n = tokenizer_ids(with_added, scratch, text, size, ids, spans, 512);
+
+        ck_assert_uint_eq(tokenizer_count(with_added, scratch, text, size), n);
+        buffer_clear(&got);
+        for (size_t i = 0; i < n; i++)
+            buffer_printf(&got, "%s%d:%zu:%zu", i > 0 ? " " : "", (int)ids[i], spans[i].start,
+                          spans[i].end);
+        ck_assert_msg(strcmp(n > 0 ? got.data : "", field) == 0, "line %zu: %s, not %s", n_lines,
+                      got.data, field);
+    }
+    ck_assert_uint_eq(n_lines, 400);
+    buffer_reset(&got);
+    tokenizer_free(with_added);
+    vocab_close(words);
+    memory_free(directory);
+    free(line);
+    fclose(file);
+}
+END_TEST
+
 /* ---- ernie_tokenize ---------------------------------------------------- */
 
 START_TEST(test_truncation_keeps_what_the_reference_keeps)
@@ -834,6 +875,7 @@ int main(void)
     tcase_add_test(limits, test_a_word_of_32_mb_is_one_unknown);
     tcase_add_test(special, test_special_tokens_can_have_other_names);
     tcase_add_test(special, test_a_missing_special_token_is_named);
+    tcase_add_test(special, test_added_tokens_are_found_where_the_reference_finds_them);
     tcase_add_test(tokenize, test_truncation_keeps_what_the_reference_keeps);
     tcase_add_test(tokenize, test_tokens_say_where_they_come_from);
     tcase_add_test(tokenize, test_no_limit_keeps_all);

@@ -156,6 +156,9 @@ EXTRA_DIST += \
 	tests/compare_tokenizer.py tests/data/make_tokenizer_reference.py \
 	tests/compare_unigram.py tests/data/unigram \
 	tests/data/tokenizer/README.md \
+	tests/compare_added_tokens.py \
+	tests/data/tokenizer/added/lines.txt \
+	tests/data/tokenizer/added/tokenizer.json \
 	tests/data/tokenizer/blocks.txt \
 	tests/data/tokenizer/ingredients.txt \
 	tests/data/tokenizer/order.txt \

@@ -2,10 +2,12 @@
  * side of compare_tokenizer.py that is ours. Built on request: make tokenize_lines.
  *
  *     tokenize_lines VOCAB [lower] [strip] [chinese] < lines > ids:start:end
+ *     tokenize_lines DIRECTORY < lines > ...       vocab.txt, tokenizer.json or both in it
  *     tokenize_lines --time N VOCAB ... < text     reads it N times over, prints MB/s */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/buffer.h"
@@ -77,6 +79,8 @@ int main(int argc, char **argv)
     struct buffer text = { 0 };
     ernie_error err = { 0 };
     int n_times = 0, status = 2;
+    struct hash hash;
+    struct stat st;
 
     if (argc > 2 && strcmp(argv[1], "--time") == 0) {
         n_times = atoi(argv[2]);
@@ -88,9 +92,13 @@ int main(int argc, char **argv)
         config.strip_accents |= strcmp(argv[i], "strip") == 0;
         config.tokenize_chinese_chars |= strcmp(argv[i], "chinese") == 0;
     }
-    if (argc < 2 || vocab_open(argv[1], &vocab, &err) != ERNIE_OK ||
-        tokenizer_new(vocab, &config, NULL, &tokenizer, &err) != ERNIE_OK ||
-        tokenizer_scratch_new(&scratch, &err) != ERNIE_OK) {
+    config.vocab_size = 2000000;
+    config.max_tokens = 512;
+    if (argc < 2 || tokenizer_scratch_new(&scratch, &err) != ERNIE_OK ||
+        (stat(argv[1], &st) == 0 && S_ISDIR(st.st_mode)
+             ? tokenizer_open(argv[1], &config, &vocab, &hash, &tokenizer, &err) != ERNIE_OK
+             : vocab_open(argv[1], &vocab, &err) != ERNIE_OK ||
+                   tokenizer_new(vocab, &config, NULL, &tokenizer, &err) != ERNIE_OK)) {
         fprintf(stderr, "tokenize_lines: %s\n", argc < 2 ? "no vocabulary given" : err.message);
         goto done;
     }

@@ -144,16 +144,16 @@ static int append_pattern(const struct added_token *token, added_normalize_fn no
     return ERNIE_OK;
 }
 
-/* Of equal patterns the reference takes the first, special tokens before others, and a
- * vocabulary the last: so they go in from the last to the first. */
+/* Of equal patterns the last counts, as in a vocabulary, and one that is not special. The
+ * reference's choice among them changes from run to run. */
 static int add_patterns(const struct added_list *list, enum added_kind kind,
                         added_normalize_fn normalize, const void *data, struct patterns *patterns,
                         int32_t *numbers, ernie_error *err)
 {
     int status = ERNIE_OK;
 
-    for (int special = 0; special <= 1; special++) {
-        for (size_t i = list->n; status == ERNIE_OK && i-- > 0;) {
+    for (int special = 1; special >= 0; special--) {
+        for (size_t i = 0; status == ERNIE_OK && i < list->n; i++) {
             const struct added_token *token = &list->token[i];
 
             if ((token->normalized != 0) == (kind == ADDED_NORMALIZED) &&
@@ -315,8 +315,9 @@ static void take_white_space(const struct added_token *token, const char *text, 
     while (token->rstrip && match->end < size &&
            is_white_space(utf8_decode(text + match->end, size - match->end, &n, NULL)))
         match->end += n;
-    /* A token that begins with white space may begin in what another took. */
-    if (match->start < taken)
+    /* A token that begins with white space may begin in what another took; the reference
+     * lets them overlap unless this one takes white space too, which may leave nothing. */
+    if (token->lstrip && match->start < taken)
         match->start = taken < match->end ? taken : match->end;
 }
 

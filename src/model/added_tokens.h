@@ -42,8 +42,9 @@ struct added_tokens; /* unchanging: threads share it */
 typedef int (*added_normalize_fn)(const void *data, const char *text, size_t size,
                                   struct buffer *out, ernie_error *err);
 
-/* Copies the list. Returns ERNIE_EFORMAT when two tokens have one id or one text. Tokens
- * that are looked for in the same form are one, the first; a special one before others. */
+/* Copies the list. Returns ERNIE_EFORMAT when two tokens have one id or one text. Of
+ * tokens that are looked for in the same form the last counts, and one that is not special
+ * before those that are. */
 int added_tokens_new(const struct added_list *list, added_normalize_fn normalize, const void *data,
                      struct added_tokens **out, ernie_error *err);
 void added_tokens_free(struct added_tokens *tokens);
@@ -60,7 +61,9 @@ const char *added_tokens_word(const struct added_tokens *tokens, int32_t id);
 int32_t added_tokens_find(const struct added_tokens *tokens, const char *text, size_t size);
 
 struct added_match {
-    size_t start, end; /* what it covers, white space that it takes along included */
+    /* What it covers, white space that it takes along included. Nothing when another took
+     * that already: then it is no token, but ends where it ends. */
+    size_t start, end;
     size_t next;       /* where to look for the next one */
     int32_t id;        /* -1: this one does not count, and nothing else before next does */
 };

@@ -18,6 +18,7 @@ libmodel_la_SOURCES = \
 	src/model/tokenizer.c src/model/tokenizer.h \
 	src/model/token_span.h \
 	src/model/unigram.c src/model/unigram.h \
+	src/model/tokenizer_json.c src/model/tokenizer_json.h \
 	src/model/vocab.c src/model/vocab.h \
 	src/model/weights.c src/model/weights.h \
 	src/model/wordpiece.c src/model/wordpiece.h

@@ -139,26 +139,6 @@ static int load_weights(struct ernie_model *model, struct hasher *hasher, ernie_
     return status;
 }
 
-static int load_vocabulary(struct ernie_model *model, ernie_error *err)
-{
-    char *path = path_join(model->directory, "vocab.txt");
-    int status;
-
-    if (path == NULL)
-        return error_set(err, ERNIE_ENOMEM, "model: out of memory");
-    /* An id past the embedding's rows would read past its end. */
-    status = vocab_open_for(path, model->config.vocab_size, &model->vocab, err);
-    if (status == ERNIE_OK) {
-        ernie_error why;
-
-        status = tokenizer_new(model->vocab, &model->config, NULL, &model->tokenizer, &why);
-        if (status != ERNIE_OK)
-            error_set(err, status, "%s: %s", path, why.message);
-    }
-    memory_free(path);
-    return status;
-}
-
 /* A number that is not negative as printf's %a has it, but for the point: that one is the
  * host's locale's, and a fingerprint is the same everywhere. */
 static void format_hexadecimal(double number, size_t size, char *out)
@@ -250,7 +230,6 @@ static void hash_family(const struct model_config *config, struct hasher *hasher
 static int load(struct ernie_model *model, ernie_error *err)
 {
     struct hasher *hasher = hasher_new();
-    struct hash vocabulary;
     int status;
 
     if (hasher == NULL)
@@ -264,16 +243,17 @@ static int load(struct ernie_model *model, ernie_error *err)
         status = load_weights(model, hasher, err);
     /* After the weights, which prove that the model has as many words as it says. */
     if (status == ERNIE_OK)
-        status = load_vocabulary(model, err);
+        status = tokenizer_open(model->directory, &model->config, &model->vocab,
+                                &model->words_hash, &model->tokenizer, err);
     if (status == ERNIE_OK)
         status = modules_load(model->directory, &model->config, hasher, &model->modules, err);
     if (status == ERNIE_OK)
         status = model_prompts_load(model->directory, &model->prompts, err);
     if (status == ERNIE_OK) {
-        vocabulary = vocab_hash(model->vocab);
-        hasher_add(hasher, vocabulary.bytes, sizeof vocabulary.bytes);
+        hasher_add(hasher, model->words_hash.bytes, sizeof model->words_hash.bytes);
         hash_config(&model->config, hasher);
         hash_modules(model, hasher);
+        tokenizer_hash(model->tokenizer, hasher);
         hash_family(&model->config, hasher);
         model->fingerprint = hasher_result(hasher);
         hash_to_hex(&model->fingerprint, model->fingerprint_hex);

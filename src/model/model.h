@@ -17,6 +17,7 @@ struct ernie_model {
     char *directory;
     struct model_config config;
     struct vocab *vocab;
+    struct hash words_hash; /* of vocab.txt, or of tokenizer.json where that is all */
     struct tokenizer *tokenizer;
     struct weights *weights;
     struct modules *modules;

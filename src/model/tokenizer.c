@@ -1,16 +1,20 @@
 #include "model/tokenizer.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
+#include "model/tokenizer_json.h"
 #include "model/wordpiece.h"
 
 struct tokenizer {
     const struct vocab *vocab;
     struct added_tokens *added;
     struct wordpiece *wordpiece;
-    struct frame frame[2]; /* of one text, of two */
+    struct added_list remarkable; /* added tokens that a plain model does not have */
+    struct frame frame[2];        /* of one text, of two */
 };
 
 struct tokenizer_scratch {
@@ -95,6 +99,31 @@ static void set_frames(struct tokenizer *tokenizer, int32_t cls, int32_t sep)
     memcpy(tokenizer->frame[1].part, part, 5 * sizeof *part);
 }
 
+/* Whether the vocabulary and the configuration alone tell all about the token. */
+static int is_plain(const struct added_token *token, const int32_t id[N_SPECIAL_TOKENS])
+{
+    int is_known = 0;
+
+    for (size_t i = 0; i < N_SPECIAL_TOKENS; i++)
+        is_known |= token->id == id[i];
+    return is_known && token->special && !token->normalized && !token->single_word &&
+           !token->lstrip && !token->rstrip;
+}
+
+/* What all kinds have: the words that were added, and a way to read the rest. */
+static int finish(struct tokenizer *tokenizer, const struct added_list *list,
+                  const struct normalization *rules, int32_t unk, ernie_error *err)
+{
+    int status = check_added(tokenizer->vocab, list, err);
+
+    if (status == ERNIE_OK)
+        status = added_tokens_new(list, wordpiece_normalize, rules, &tokenizer->added, err);
+    if (status == ERNIE_OK)
+        status = wordpiece_new(tokenizer->vocab, rules, tokenizer->added, unk,
+                               &tokenizer->wordpiece, err);
+    return status;
+}
+
 int tokenizer_new(const struct vocab *vocab, const struct model_config *config,
                   const struct added_list *added, struct tokenizer **out, ernie_error *err)
 {
@@ -113,13 +142,11 @@ int tokenizer_new(const struct vocab *vocab, const struct model_config *config,
         status = added_list_add(&list, &added->token[i], err);
     if (status == ERNIE_OK)
         status = find_specials(vocab, config, &list, id, err);
+    for (size_t i = 0; status == ERNIE_OK && i < list.n; i++)
+        if (!is_plain(&list.token[i], id))
+            status = added_list_add(&tokenizer->remarkable, &list.token[i], err);
     if (status == ERNIE_OK)
-        status = check_added(vocab, &list, err);
-    if (status == ERNIE_OK)
-        status = added_tokens_new(&list, wordpiece_normalize, &rules, &tokenizer->added, err);
-    if (status == ERNIE_OK)
-        status = wordpiece_new(vocab, &rules, tokenizer->added, id[SPECIAL_UNK],
-                               &tokenizer->wordpiece, err);
+        status = finish(tokenizer, &list, &rules, id[SPECIAL_UNK], err);
     if (status != ERNIE_OK)
         goto done;
     set_frames(tokenizer, id[SPECIAL_CLS], id[SPECIAL_SEP]);
@@ -132,12 +159,97 @@ done:
     return status;
 }
 
+int tokenizer_new_json(const struct vocab *vocab, const struct tokenizer_json *file,
+                       struct tokenizer **out, ernie_error *err)
+{
+    struct tokenizer *tokenizer = memory_new(1, sizeof *tokenizer);
+    int status;
+
+    if (tokenizer == NULL)
+        return error_set(err, ERNIE_ENOMEM, "tokenizer: out of memory");
+    tokenizer->vocab = vocab;
+    memcpy(tokenizer->frame, file->frame, sizeof tokenizer->frame);
+    status = finish(tokenizer, &file->added, &file->rules, file->unk, err);
+    if (status == ERNIE_OK)
+        *out = tokenizer;
+    else
+        tokenizer_free(tokenizer);
+    return status;
+}
+
+/* ---- opening ----------------------------------------------------------- */
+
+static int open_vocabulary(const char *path, const char *directory,
+                           const struct model_config *config, struct vocab **vocab,
+                           struct hash *hash, struct tokenizer **out, ernie_error *err)
+{
+    struct added_list added = { 0 };
+    /* An id past the embedding's rows would read past its end. */
+    int status = vocab_open_for(path, config->vocab_size, vocab, err);
+    ernie_error why;
+
+    if (status != ERNIE_OK)
+        return status;
+    *hash = vocab_hash(*vocab);
+    status = added_tokens_load(directory, config->vocab_size, &added, err);
+    if (status == ERNIE_OK) {
+        status = tokenizer_new(*vocab, config, &added, out, &why);
+        if (status != ERNIE_OK)
+            error_set(err, status, "%s: %s", path, why.message);
+    }
+    added_list_reset(&added);
+    return status;
+}
+
+static int open_json(const char *directory, const struct model_config *config,
+                     struct vocab **vocab, struct hash *hash, struct tokenizer **out,
+                     ernie_error *err)
+{
+    struct tokenizer_json file;
+    int status = tokenizer_json_load(directory, config->vocab_size, &file, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    *hash = file.hash;
+    if (file.frame[0].n_tokens >= config->max_tokens)
+        status = error_set(err, ERNIE_EFORMAT, "%s/tokenizer.json: post_processor: leaves no room "
+                           "for a text", directory);
+    if (status == ERNIE_OK)
+        status = vocab_new("tokenizer.json", file.n_words, file.words, file.sizes, vocab, err);
+    if (status == ERNIE_OK)
+        status = tokenizer_new_json(*vocab, &file, out, err);
+    tokenizer_json_reset(&file);
+    return status;
+}
+
+int tokenizer_open(const char *directory, const struct model_config *config, struct vocab **vocab,
+                   struct hash *hash, struct tokenizer **out, ernie_error *err)
+{
+    char *path = path_join(directory, "vocab.txt");
+    ernie_error other = { 0 };
+    int status;
+
+    if (path == NULL)
+        return error_set(err, ERNIE_ENOMEM, "tokenizer: out of memory");
+    status = open_vocabulary(path, directory, config, vocab, hash, out, err);
+    memory_free(path);
+    if (status != ERNIE_ENOTFOUND)
+        return status;
+    status = open_json(directory, config, vocab, hash, out, &other);
+    if (status == ERNIE_ENOTFOUND) /* vocab.txt is what is missed */
+        return status;
+    if (status != ERNIE_OK && err != NULL)
+        *err = other;
+    return status;
+}
+
 void tokenizer_free(struct tokenizer *tokenizer)
 {
     if (tokenizer == NULL)
         return;
     wordpiece_free(tokenizer->wordpiece);
     added_tokens_free(tokenizer->added);
+    added_list_reset(&tokenizer->remarkable);
     memory_free(tokenizer);
 }
 
@@ -205,6 +317,20 @@ size_t tokenizer_sequence(const struct tokenizer *tokenizer, struct tokenizer_sc
         n += n_text;
     }
     return n;
+}
+
+void tokenizer_hash(const struct tokenizer *tokenizer, struct hasher *hasher)
+{
+    for (size_t i = 0; i < tokenizer->remarkable.n; i++) {
+        const struct added_token *token = &tokenizer->remarkable.token[i];
+        char text[64];
+
+        hasher_add(hasher, text,
+                   (size_t)snprintf(text, sizeof text, " added %d %d%d%d%d%d", (int)token->id,
+                                    token->single_word, token->lstrip, token->rstrip,
+                                    token->normalized, token->special));
+        hasher_add(hasher, token->text, token->size);
+    }
 }
 
 const char *tokenizer_word(const struct tokenizer *tokenizer, int32_t id)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "model/added_tokens.h"
 #include "model/config.h"
 #include "model/token_span.h"
@@ -16,12 +17,23 @@
 struct tokenizer;         /* unchanging: threads share it */
 struct tokenizer_scratch; /* the working memory of one thread */
 
+/* The tokenizer of a model directory: words from vocab.txt and added tokens from where
+ * they are, or all from tokenizer.json where there is no vocab.txt. The tokenizer borrows
+ * the vocabulary. hash is of the file that the words are in. No id is vocab_size of the
+ * configuration or more. */
+int tokenizer_open(const char *directory, const struct model_config *config, struct vocab **vocab,
+                   struct hash *hash, struct tokenizer **out, ernie_error *err);
+
 /* WordPiece, as the configuration says. Borrows vocab. added: copied; NULL for none but
  * the special tokens of the configuration, which belong to it always. Returns
  * ERNIE_EFORMAT when the vocabulary lacks the word for unknown words, [CLS] or [SEP], or
  * an added token has an id that the vocabulary gives to another word. */
 int tokenizer_new(const struct vocab *vocab, const struct model_config *config,
                   const struct added_list *added, struct tokenizer **out, ernie_error *err);
+/* As tokenizer.json says (model/tokenizer_json.h). Borrows vocab, which holds its words. */
+struct tokenizer_json;
+int tokenizer_new_json(const struct vocab *vocab, const struct tokenizer_json *file,
+                       struct tokenizer **out, ernie_error *err);
 void tokenizer_free(struct tokenizer *tokenizer);
 
 int tokenizer_scratch_new(struct tokenizer_scratch **out, ernie_error *err);
@@ -70,6 +82,10 @@ const struct frame *tokenizer_frame(const struct tokenizer *tokenizer, int is_pa
  * which there must be room for. Returns as tokenizer_ids. */
 size_t tokenizer_sequence(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
                           const char *text, size_t size, int32_t *ids, size_t max_ids);
+
+/* Adds the added tokens to the hash, but for those that every model of the kind has: a
+ * plain model adds nothing. */
+void tokenizer_hash(const struct tokenizer *tokenizer, struct hasher *hasher);
 
 /* The word of an id, or NULL. */
 const char *tokenizer_word(const struct tokenizer *tokenizer, int32_t id);

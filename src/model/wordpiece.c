@@ -287,9 +287,10 @@ INLINE size_t walk_text(struct walk *walk, int traced, const char *text, size_t 
                 add_normalized(walk, traced, &wordpiece->rules, code_point);
             } else {
                 end_word(walk, traced);
-                emit(walk, traced, match.id, match.start, match.end);
+                if (match.start < match.end)
+                    emit(walk, traced, match.id, match.start, match.end);
                 taken = match.end;
-                n = match.end - i;
+                n = match.next - i; /* white space taken along is none of a word */
             }
         }
     }
@@ -461,9 +462,9 @@ INLINE void walk_part(struct walk *walk, int traced, const char *text, size_t st
                              normal->text.size, at, taken, &match)) {
         if (match.start > taken)
             walk_words(walk, traced, taken, match.start);
-        if (traced && match.start < match.end)
+        if (match.start < match.end && traced)
             emit(walk, traced, match.id, origin[match.start].start, origin[match.end - 1].end);
-        else
+        else if (match.start < match.end)
             emit(walk, traced, match.id, 0, 0);
         at = match.next;
         taken = match.end;
@@ -483,7 +484,8 @@ INLINE size_t walk_parts(struct walk *walk, int traced, const char *text, size_t
            added_tokens_next(added, ADDED_RAW, text, size, at, taken, &match)) {
         if (match.start > taken)
             walk_part(walk, traced, text, taken, match.start);
-        emit(walk, traced, match.id, match.start, match.end);
+        if (match.start < match.end)
+            emit(walk, traced, match.id, match.start, match.end);
         at = match.next;
         taken = match.end;
     }
