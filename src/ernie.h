@@ -128,6 +128,15 @@ ERNIE_API int ernie_model_quantize(const char *directory, const char *out, size_
                                    const char *const *texts, struct ernie_quantize_report *report,
                                    ernie_error *err);
 
+/* Writes the model with n more tokens into a new directory, which opens like any other:
+ * they are found in a text before its words are, as with transformers' add_tokens. The
+ * embedding of a new token is the mean of its pieces'. Tokens that the model has already
+ * are passed over; is_added [n] says which ones were not, and may be NULL. Returns
+ * ERNIE_EINVAL when none is new, one is not UTF-8 or too long, or out exists. */
+ERNIE_API int ernie_model_add_tokens(const char *directory, const char *out, size_t n,
+                                     const char *const *tokens, unsigned char *is_added,
+                                     ernie_error *err);
+
 /* What the model reads of a text: [CLS] text [SEP], or [CLS] text [SEP] pair
  * [SEP] with token type 1 from the second text on. */
 struct ernie_tokens {

@@ -23,6 +23,7 @@ lib_LTLIBRARIES += libernie.la
 libernie_la_SOURCES = \
 	src/ingest.c \
 	src/quantize.c \
+	src/vocabulary.c \
 	src/reembed.c \
 	src/scan.c src/scan.h
 libernie_la_LIBADD = libsearch.la libencode.la libdocument.la libmodel.la libkernel.la libindex.la libstore.la \

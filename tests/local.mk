@@ -156,7 +156,7 @@ EXTRA_DIST += \
 	tests/compare_tokenizer.py tests/data/make_tokenizer_reference.py \
 	tests/compare_unigram.py tests/data/unigram \
 	tests/data/tokenizer/README.md \
-	tests/compare_added_tokens.py \
+	tests/compare_added_tokens.py tests/compare_add_tokens_model.py tests/compare_tokenizer_json.py \
 	tests/data/tokenizer/added/lines.txt \
 	tests/data/tokenizer/added/tokenizer.json \
 	tests/data/tokenizer/blocks.txt \

@@ -243,3 +243,18 @@ int random_bytes(void *out, size_t size, ernie_error *err)
     }
     return ERNIE_OK;
 }
+
+int file_replace(const char *path, const void *data, size_t size, ernie_error *err)
+{
+    int fd = system_table.openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int status;
+
+    if (fd < 0)
+        return error_set_system(err, errno, path);
+    status = file_write_fd(fd, path, data, size, err);
+    if (status == ERNIE_OK && system_table.fsync(fd) != 0)
+        status = error_set_system(err, errno, path);
+    if (system_table.close(fd) != 0 && status == ERNIE_OK)
+        status = error_set_system(err, errno, path);
+    return status;
+}

@@ -29,6 +29,9 @@ void file_reset(struct file *file);
 int file_write_atomic(const char *path, size_t n_parts, const void *const *parts,
                       const size_t *sizes, ernie_error *err);
 
+/* Writes a file over, in a directory that nobody else reads yet. Mode as the umask says. */
+int file_replace(const char *path, const void *data, size_t size, ernie_error *err);
+
 /* Writes all of it to a descriptor, which stays open. path is for messages only. */
 int file_write_fd(int fd, const char *path, const void *data, size_t size, ernie_error *err);
 

@@ -182,3 +182,17 @@ void json_append_float(struct buffer *out, float value)
             buffer_append_char(out, '.');
     }
 }
+
+static int append_part(const char *text, size_t size, void *data)
+{
+    buffer_append(data, text, size);
+    return 0;
+}
+
+void json_append_value(struct buffer *out, const json *value)
+{
+    /* 17 digits tell any double from its neighbours. */
+    if (json_dump_callback(value, append_part, out,
+                           JSON_ENCODE_ANY | JSON_REAL_PRECISION(17)) != 0)
+        out->failed = 1;
+}

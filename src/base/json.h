@@ -52,6 +52,8 @@ int json_each_member(const json *object, json_member_fn fn, void *data, ernie_er
 
 /* Appends text as a quoted JSON string; what is not UTF-8 becomes U+FFFD. */
 void json_append_text(struct buffer *out, const char *text);
+/* Appends a value of a document, in one line. */
+void json_append_value(struct buffer *out, const json *value);
 /* Appends the shortest decimal that reads back as the same float. Infinities and
  * NaN, which JSON lacks, become null. The host's locale does not matter. */
 void json_append_float(struct buffer *out, float value);

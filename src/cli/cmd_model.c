@@ -1,4 +1,5 @@
-/* ernie model show DIR | quantize DIR OUT: what a model is, and a smaller one of it. */
+/* ernie model show DIR | quantize DIR OUT | add-tokens DIR OUT TOKEN...: what a model is,
+ * and another one made of it. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,35 @@ static int quantize(const struct arguments *arguments)
     return status;
 }
 
+/* ---- add-tokens -------------------------------------------------------- */
+
+static int add_tokens(const struct arguments *arguments)
+{
+    const size_t n = arguments->n_words > 3 ? arguments->n_words - 3 : 0;
+    const char *const *tokens = (const char *const *)arguments->words + 3;
+    unsigned char *is_added = calloc(n + 1, 1);
+    size_t n_added = 0;
+    ernie_error err;
+    int status = EXIT_FOUND;
+
+    if (n == 0)
+        status = fail("model add-tokens: needs a model's directory, a new one's name and tokens");
+    else if (is_added == NULL)
+        status = fail("out of memory");
+    else if (ernie_model_add_tokens(arguments->words[1], arguments->words[2], n, tokens, is_added,
+                                    &err) != ERNIE_OK)
+        status = fail_with(&err);
+    for (size_t i = 0; status == EXIT_FOUND && i < n; i++) {
+        n_added += is_added[i];
+        if (!is_added[i])
+            fprintf(stderr, "ernie: %s: the model has it already\n", tokens[i]);
+    }
+    if (status == EXIT_FOUND)
+        printf("%s: %zu tokens added\n", arguments->words[2], n_added);
+    free(is_added);
+    return status;
+}
+
 int cmd_model(const struct arguments *arguments)
 {
     const char *what = arguments->n_words > 0 ? arguments->words[0] : "";
@@ -142,5 +172,7 @@ int cmd_model(const struct arguments *arguments)
         return show(arguments);
     if (strcmp(what, "quantize") == 0)
         return quantize(arguments);
-    return fail("model: what to do is one of: show, quantize");
+    if (strcmp(what, "add-tokens") == 0)
+        return add_tokens(arguments);
+    return fail("model: what to do is one of: show, quantize, add-tokens");
 }

@@ -288,6 +288,11 @@ const char *added_tokens_word(const struct added_tokens *tokens, int32_t id)
     return tokens->list.token[tokens->by_id[id] - 1].text;
 }
 
+size_t added_tokens_end(const struct added_tokens *tokens)
+{
+    return tokens->n_by_id;
+}
+
 int32_t added_tokens_find(const struct added_tokens *tokens, const char *text, size_t size)
 {
     int32_t number = tokens->words != NULL ? vocab_find(tokens->words, text, size, 0) : -1;

@@ -58,6 +58,9 @@ size_t added_tokens_count(const struct added_tokens *tokens, enum added_kind kin
 const char *added_tokens_pattern(const struct added_tokens *tokens, enum added_kind kind, size_t i);
 /* The text of a token with this id, or NULL. */
 const char *added_tokens_word(const struct added_tokens *tokens, int32_t id);
+/* One more than the largest id. */
+size_t added_tokens_end(const struct added_tokens *tokens);
+/* The id of a token, or -1. */
 int32_t added_tokens_find(const struct added_tokens *tokens, const char *text, size_t size);
 
 struct added_match {

@@ -13,6 +13,7 @@ libmodel_la_SOURCES = \
 	src/model/normalize.c src/model/normalize.h \
 	src/model/pooling.c src/model/pooling.h \
 	src/model/safetensors.c src/model/safetensors.h \
+	src/model/sentencepiece.c src/model/sentencepiece.h \
 	src/model/text_normalizer.c src/model/text_normalizer.h \
 	src/model/tokenize.c src/model/tokenize.h \
 	src/model/tokenizer.c src/model/tokenizer.h \

@@ -6,19 +6,23 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "model/sentencepiece.h"
 #include "model/tokenizer_json.h"
 #include "model/wordpiece.h"
 
 struct tokenizer {
     const struct vocab *vocab;
     struct added_tokens *added;
-    struct wordpiece *wordpiece;
+    /* One of the two. */
+    struct wordpiece *wordpiece; /* NULL: the other */
+    struct sentencepiece sentencepiece;
     struct added_list remarkable; /* added tokens that a plain model does not have */
     struct frame frame[2];        /* of one text, of two */
 };
 
 struct tokenizer_scratch {
     struct wordpiece_scratch *wordpiece;
+    struct sentencepiece_scratch *sentencepiece;
 };
 
 /* ---- building ---------------------------------------------------------- */
@@ -159,7 +163,7 @@ done:
     return status;
 }
 
-int tokenizer_new_json(const struct vocab *vocab, const struct tokenizer_json *file,
+int tokenizer_new_json(const struct vocab *vocab, struct tokenizer_json *file,
                        struct tokenizer **out, ernie_error *err)
 {
     struct tokenizer *tokenizer = memory_new(1, sizeof *tokenizer);
@@ -169,7 +173,16 @@ int tokenizer_new_json(const struct vocab *vocab, const struct tokenizer_json *f
         return error_set(err, ERNIE_ENOMEM, "tokenizer: out of memory");
     tokenizer->vocab = vocab;
     memcpy(tokenizer->frame, file->frame, sizeof tokenizer->frame);
-    status = finish(tokenizer, &file->added, &file->rules, file->unk, err);
+    if (file->sentencepiece.unigram == NULL) {
+        status = finish(tokenizer, &file->added, &file->rules, file->unk, err);
+    } else {
+        tokenizer->sentencepiece = file->sentencepiece;
+        memset(&file->sentencepiece, 0, sizeof file->sentencepiece);
+        status = check_added(vocab, &file->added, err);
+        if (status == ERNIE_OK)
+            status = added_tokens_new(&file->added, sentencepiece_normalize,
+                                      tokenizer->sentencepiece.normalizer, &tokenizer->added, err);
+    }
     if (status == ERNIE_OK)
         *out = tokenizer;
     else
@@ -248,6 +261,7 @@ void tokenizer_free(struct tokenizer *tokenizer)
     if (tokenizer == NULL)
         return;
     wordpiece_free(tokenizer->wordpiece);
+    sentencepiece_reset(&tokenizer->sentencepiece);
     added_tokens_free(tokenizer->added);
     added_list_reset(&tokenizer->remarkable);
     memory_free(tokenizer);
@@ -262,6 +276,8 @@ int tokenizer_scratch_new(struct tokenizer_scratch **out, ernie_error *err)
         return error_set(err, ERNIE_ENOMEM, "tokenizer: out of memory");
     status = wordpiece_scratch_new(&scratch->wordpiece, err);
     if (status == ERNIE_OK)
+        status = sentencepiece_scratch_new(&scratch->sentencepiece, err);
+    if (status == ERNIE_OK)
         *out = scratch;
     else
         tokenizer_scratch_free(scratch);
@@ -273,6 +289,7 @@ void tokenizer_scratch_free(struct tokenizer_scratch *scratch)
     if (scratch == NULL)
         return;
     wordpiece_scratch_free(scratch->wordpiece);
+    sentencepiece_scratch_free(scratch->sentencepiece);
     memory_free(scratch);
 }
 
@@ -282,6 +299,9 @@ size_t tokenizer_ids(const struct tokenizer *tokenizer, struct tokenizer_scratch
                      const char *text, size_t size, int32_t *ids, struct token_span *spans,
                      size_t max_ids)
 {
+    if (tokenizer->wordpiece == NULL)
+        return sentencepiece_ids(&tokenizer->sentencepiece, tokenizer->added,
+                                 scratch->sentencepiece, text, size, ids, spans, max_ids);
     return wordpiece_ids(tokenizer->wordpiece, scratch->wordpiece, text, size, ids, spans, max_ids);
 }
 
@@ -331,6 +351,21 @@ void tokenizer_hash(const struct tokenizer *tokenizer, struct hasher *hasher)
                                     token->normalized, token->special));
         hasher_add(hasher, token->text, token->size);
     }
+}
+
+int32_t tokenizer_find(const struct tokenizer *tokenizer, const char *word, size_t size)
+{
+    const int32_t id = added_tokens_find(tokenizer->added, word, size);
+
+    return id >= 0 ? id : vocab_find(tokenizer->vocab, word, size, 0);
+}
+
+size_t tokenizer_size(const struct tokenizer *tokenizer)
+{
+    const size_t n_words = vocab_size(tokenizer->vocab);
+    const size_t n_added = added_tokens_end(tokenizer->added);
+
+    return n_words > n_added ? n_words : n_added;
 }
 
 const char *tokenizer_word(const struct tokenizer *tokenizer, int32_t id)

@@ -1,6 +1,6 @@
 /* Text to token ids: what a model reads. A tokenizer is the words added to a vocabulary,
  * the special tokens that go around a text, and between them one of the ways to cut text
- * into pieces (wordpiece.h). Ids are those of Hugging Face's tokenizers. */
+ * into pieces (wordpiece.h, sentencepiece.h). Ids are those of Hugging Face's tokenizers. */
 #ifndef ERNIE_MODEL_TOKENIZER_H
 #define ERNIE_MODEL_TOKENIZER_H
 
@@ -30,9 +30,10 @@ int tokenizer_open(const char *directory, const struct model_config *config, str
  * an added token has an id that the vocabulary gives to another word. */
 int tokenizer_new(const struct vocab *vocab, const struct model_config *config,
                   const struct added_list *added, struct tokenizer **out, ernie_error *err);
-/* As tokenizer.json says (model/tokenizer_json.h). Borrows vocab, which holds its words. */
+/* As tokenizer.json says (model/tokenizer_json.h), of which it takes over the sentencepiece.
+ * Borrows vocab, which holds its words. */
 struct tokenizer_json;
-int tokenizer_new_json(const struct vocab *vocab, const struct tokenizer_json *file,
+int tokenizer_new_json(const struct vocab *vocab, struct tokenizer_json *file,
                        struct tokenizer **out, ernie_error *err);
 void tokenizer_free(struct tokenizer *tokenizer);
 
@@ -86,6 +87,11 @@ size_t tokenizer_sequence(const struct tokenizer *tokenizer, struct tokenizer_sc
 /* Adds the added tokens to the hash, but for those that every model of the kind has: a
  * plain model adds nothing. */
 void tokenizer_hash(const struct tokenizer *tokenizer, struct hasher *hasher);
+
+/* The id of a word of the vocabulary or an added token, or -1. */
+int32_t tokenizer_find(const struct tokenizer *tokenizer, const char *word, size_t size);
+/* One more than the largest id. */
+size_t tokenizer_size(const struct tokenizer *tokenizer);
 
 /* The word of an id, or NULL. */
 const char *tokenizer_word(const struct tokenizer *tokenizer, int32_t id);

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 
 #define MAX_FILE_BYTES  (64u << 20)
 #define MAX_JSON_DEPTH  64
@@ -317,6 +318,243 @@ static int read_bert_normalizer(const struct reading *reading, struct normalizat
     return status;
 }
 
+/* ---- Unigram ----------------------------------------------------------- */
+
+static int read_pieces(const struct reading *reading, const json *model,
+                       struct tokenizer_json *out, struct unigram_piece *pieces, ernie_error *err)
+{
+    const json *vocab = json_member(model, "vocab");
+
+    for (size_t i = 0; i < out->n_words; i++) {
+        const json *entry = json_element(vocab, i), *score = json_element(entry, 1);
+
+        pieces[i].text = json_to_text(json_element(entry, 0), &pieces[i].size);
+        if (pieces[i].text == NULL || pieces[i].size > MAX_WORD_BYTES || is_null(score) ||
+            (json_kind(score) != JSON_KIND_REAL && json_kind(score) != JSON_KIND_INTEGER))
+            return error_set(err, ERNIE_EFORMAT,
+                             "%s: model.vocab: entry %zu is no piece of 0..%d bytes with a score",
+                             reading->path, i, MAX_WORD_BYTES);
+        pieces[i].score = json_to_number(score);
+        out->words[i] = pieces[i].text;
+        out->sizes[i] = pieces[i].size;
+    }
+    return ERNIE_OK;
+}
+
+static int read_unigram(const struct reading *reading, const json *model,
+                        struct tokenizer_json *out, ernie_error *err)
+{
+    const json *vocab = json_member(model, "vocab");
+    const int32_t unk = to_id(reading, json_member(model, "unk_id"));
+    struct unigram_piece *pieces;
+    int byte_fallback, status = read_flag(reading, model, "byte_fallback", 0, &byte_fallback, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    if (is_null(vocab) || json_kind(vocab) != JSON_KIND_ARRAY || json_count(vocab) == 0 ||
+        json_count(vocab) > reading->vocab_size)
+        return wrong(reading, "model.vocab", "not an array of 1..vocab_size pieces", err);
+    if (unk < 0 || (size_t)unk >= json_count(vocab))
+        return wrong(reading, "model.unk_id", "not the number of a piece", err);
+    out->n_words = json_count(vocab);
+    pieces = memory_new(out->n_words, sizeof *pieces);
+    out->words = memory_new(out->n_words, sizeof *out->words);
+    out->sizes = memory_new(out->n_words, sizeof *out->sizes);
+    if (pieces == NULL || out->words == NULL || out->sizes == NULL)
+        status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", reading->path);
+    else
+        status = read_pieces(reading, model, out, pieces, err);
+    if (status == ERNIE_OK)
+        status = unigram_new(out->n_words, pieces, unk, byte_fallback,
+                             &out->sentencepiece.unigram, err);
+    memory_free(pieces);
+    return status;
+}
+
+/* RFC 4648, section 4. NULL when the text is none or memory ran out. */
+static uint8_t *decode_base64(const char *text, size_t size, size_t *n_bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint8_t *bytes = memory_new(size / 4 + 1, 3);
+    uint32_t bits = 0;
+    size_t n = 0;
+
+    while (size > 0 && text[size - 1] == '=')
+        size--;
+    for (size_t i = 0; bytes != NULL && i < size; i++) {
+        const char *digit = memchr(digits, text[i], 64);
+
+        if (digit == NULL || (i + 1 == size && i % 4 == 0)) {
+            memory_free(bytes);
+            return NULL;
+        }
+        bits = bits << 6 | (uint32_t)(digit - digits);
+        if (i % 4 != 0)
+            bytes[n++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
+    }
+    *n_bytes = n;
+    return bytes;
+}
+
+static int add_precompiled(const struct reading *reading, const json *part,
+                           struct text_normalizer *out, ernie_error *err)
+{
+    size_t size = 0, n = 0;
+    const char *text = json_to_text(json_member(part, "precompiled_charsmap"), &size);
+    uint8_t *blob = text != NULL ? decode_base64(text, size, &n) : NULL;
+    int status;
+
+    if (blob == NULL)
+        return wrong(reading, "normalizer.precompiled_charsmap", "not base64", err);
+    status = text_normalizer_add_precompiled(out, blob, n, err);
+    memory_free(blob);
+    return status;
+}
+
+/* Plain strings; of regular expressions, only runs of spaces, which is what converted
+ * SentencePiece models have. */
+static int add_replace(const struct reading *reading, const json *part,
+                       struct text_normalizer *out, ernie_error *err)
+{
+    const json *pattern = json_member(part, "pattern");
+    size_t size = 0, content_size = 0;
+    const char *string = json_to_text(json_member(pattern, "String"), &size);
+    const char *regex = json_to_text(json_member(pattern, "Regex"), NULL);
+    const char *content = json_to_text(json_member(part, "content"), &content_size);
+
+    if (content == NULL)
+        return wrong(reading, "normalizer.content", "not a string", err);
+    if (string != NULL && size > 0)
+        return text_normalizer_add_replace(out, string, size, content, content_size, err);
+    if (regex != NULL && (strcmp(regex, " {2,}") == 0 || strcmp(regex, " +") == 0))
+        return text_normalizer_add_replace_spaces(out, regex[1] == '{' ? 2 : 1, content,
+                                                  content_size, err);
+    return refuse(reading, "normalizer.pattern", regex != NULL ? regex : "", err);
+}
+
+static int add_strip(const struct reading *reading, const json *part, struct text_normalizer *out,
+                     ernie_error *err)
+{
+    int left, right, status = read_flag(reading, part, "strip_left", 1, &left, err);
+
+    if (status == ERNIE_OK)
+        status = read_flag(reading, part, "strip_right", 1, &right, err);
+    return status == ERNIE_OK ? text_normalizer_add_strip(out, left, right, err) : status;
+}
+
+static int add_prepend(const struct reading *reading, const json *part,
+                       struct text_normalizer *out, ernie_error *err)
+{
+    size_t size = 0;
+    const char *content = json_to_text(json_member(part, "prepend"), &size);
+
+    if (content == NULL)
+        return wrong(reading, "normalizer.prepend", "not a string", err);
+    return text_normalizer_add_prepend(out, content, size, err);
+}
+
+/* One step, or a Sequence of steps; of no more levels than MAX_JSON_DEPTH. */
+static int add_normalizer(const struct reading *reading, const json *part,
+                          struct text_normalizer *out, ernie_error *err)
+{
+    static const char *const forms[] = { [TEXT_NFC] = "NFC", [TEXT_NFD] = "NFD",
+                                         [TEXT_NFKC] = "NFKC", [TEXT_NFKD] = "NFKD" };
+    const char *type = type_of(part);
+    const json *steps = json_member(part, "normalizers");
+    int status = ERNIE_OK;
+
+    for (size_t i = 0; i < 4; i++)
+        if (strcmp(type, forms[i]) == 0)
+            return text_normalizer_add_form(out, (enum text_form)i, err);
+    if (strcmp(type, "Precompiled") == 0)
+        return add_precompiled(reading, part, out, err);
+    if (strcmp(type, "Lowercase") == 0)
+        return text_normalizer_add_lowercase(out, err);
+    if (strcmp(type, "StripAccents") == 0)
+        return text_normalizer_add_strip_accents(out, err);
+    if (strcmp(type, "Replace") == 0)
+        return add_replace(reading, part, out, err);
+    if (strcmp(type, "Strip") == 0)
+        return add_strip(reading, part, out, err);
+    if (strcmp(type, "Prepend") == 0)
+        return add_prepend(reading, part, out, err);
+    if (strcmp(type, "Sequence") != 0)
+        return refuse(reading, "normalizer", type, err);
+    for (size_t i = 0; status == ERNIE_OK && i < json_count(steps); i++)
+        status = add_normalizer(reading, json_element(steps, i), out, err);
+    return status;
+}
+
+static int read_metaspace(const struct reading *reading, const json *part, struct metaspace *out,
+                          ernie_error *err)
+{
+    static const char *const schemes[] = { [METASPACE_ALWAYS] = "always",
+                                           [METASPACE_FIRST] = "first",
+                                           [METASPACE_NEVER] = "never" };
+    const char *replacement = json_to_text(json_member(part, "replacement"),
+                                           &out->replacement_size);
+    const char *scheme = json_to_text(json_member(part, "prepend_scheme"), NULL);
+    size_t n = 0;
+    int prefix = 1, i = 0, status;
+
+    if (replacement == NULL || out->replacement_size == 0 || out->replacement_size > 4)
+        return wrong(reading, "pre_tokenizer.replacement", "not one character", err);
+    utf8_decode(replacement, out->replacement_size, &n, NULL);
+    if (n != out->replacement_size)
+        return wrong(reading, "pre_tokenizer.replacement", "not one character", err);
+    memcpy(out->replacement, replacement, n);
+    status = read_flag(reading, part, "split", 1, &out->split, err);
+    /* The older name of always and never. */
+    if (status == ERNIE_OK)
+        status = read_flag(reading, part, "add_prefix_space", 1, &prefix, err);
+    if (status != ERNIE_OK)
+        return status;
+    if (scheme == NULL)
+        scheme = prefix ? "always" : "never";
+    while (i < 3 && strcmp(scheme, schemes[i]) != 0)
+        i++;
+    if (i == 3)
+        return refuse(reading, "pre_tokenizer.prepend_scheme", scheme, err);
+    out->prepend = (enum metaspace_prepend)i;
+    return ERNIE_OK;
+}
+
+static int read_splitting(const struct reading *reading, struct metaspace *out, ernie_error *err)
+{
+    const json *part = json_member(reading->document, "pre_tokenizer");
+    const json *steps = json_member(part, "pretokenizers");
+    const int is_sequence = strcmp(type_of(part), "Sequence") == 0;
+    const size_t n = is_sequence ? json_count(steps) : !is_null(part);
+    int status = ERNIE_OK;
+
+    for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
+        const json *step = is_sequence ? json_element(steps, i) : part;
+
+        if (strcmp(type_of(step), "WhitespaceSplit") == 0 && i == 0)
+            out->whitespace_split = 1;
+        else if (strcmp(type_of(step), "Metaspace") == 0 && i + 1 == n)
+            status = read_metaspace(reading, step, out, err);
+        else
+            status = refuse(reading, "pre_tokenizer", type_of(step), err);
+    }
+    return status;
+}
+
+static int read_sentencepiece(const struct reading *reading, const json *model,
+                              struct tokenizer_json *out, ernie_error *err)
+{
+    const json *steps = json_member(reading->document, "normalizer");
+    int status = read_unigram(reading, model, out, err);
+
+    if (status == ERNIE_OK)
+        status = text_normalizer_new(&out->sentencepiece.normalizer, err);
+    if (status == ERNIE_OK && !is_null(steps))
+        status = add_normalizer(reading, steps, out->sentencepiece.normalizer, err);
+    if (status == ERNIE_OK)
+        status = read_splitting(reading, &out->sentencepiece.metaspace, err);
+    return status;
+}
+
 /* ---- special tokens around a text -------------------------------------- */
 
 static int add_part(const struct reading *reading, struct frame *frame, enum frame_kind kind,
@@ -451,6 +689,8 @@ static int read_parts(const struct reading *reading, struct tokenizer_json *out,
         status = read_frames(reading, out->frame, err);
     if (status != ERNIE_OK)
         return status;
+    if (strcmp(type_of(model), "Unigram") == 0)
+        return read_sentencepiece(reading, model, out, err);
     if (strcmp(type_of(model), "WordPiece") != 0)
         return refuse(reading, "model", type_of(model), err);
     status = read_wordpiece(reading, model, out, err);
@@ -487,5 +727,6 @@ void tokenizer_json_reset(struct tokenizer_json *file)
     memory_free(file->words);
     memory_free(file->sizes);
     json_free(file->document);
+    sentencepiece_reset(&file->sentencepiece);
     memset(file, 0, sizeof *file);
 }

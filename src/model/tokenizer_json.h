@@ -12,18 +12,22 @@
 #include "base/json.h"
 #include "model/added_tokens.h"
 #include "model/normalize.h"
+#include "model/sentencepiece.h"
 #include "model/tokenizer.h"
 
 /* What the file says, checked. Release with tokenizer_json_reset. */
 struct tokenizer_json {
     struct added_list added;
     struct frame frame[2]; /* special tokens around one text, around two */
-    /* WordPiece; a word's number is its id, and a number without a word has an empty one */
+    /* A word's number is its id, and a number without a word has an empty one. */
     size_t n_words;
     const char **words; /* [n_words] of the document */
     size_t *sizes;      /* [n_words] */
+    /* WordPiece */
     int32_t unk;
     struct normalization rules;
+    /* Unigram: all zero when it is WordPiece */
+    struct sentencepiece sentencepiece;
     struct hash hash; /* of the file's bytes */
     json *document;
 };
