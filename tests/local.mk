@@ -136,6 +136,10 @@ fuzz_charsmap_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_unigram_SOURCES = tests/fuzz_unigram.c
 fuzz_unigram_LDADD = libmodel.la libbase.la
 fuzz_unigram_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_PROGRAMS += fuzz_tokenizer_json
+fuzz_tokenizer_json_SOURCES = tests/fuzz_tokenizer_json.c
+fuzz_tokenizer_json_LDADD = libmodel.la libbase.la
+fuzz_tokenizer_json_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_vocab_SOURCES = tests/fuzz_vocab.c
 fuzz_vocab_LDADD = libmodel.la libbase.la
 fuzz_vocab_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
