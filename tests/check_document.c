@@ -454,6 +454,32 @@ START_TEST(test_running_out_of_memory_at_each_allocation)
 }
 END_TEST
 
+static size_t count_until(void *data, const char *text, size_t size)
+{
+    int *n_left = data;
+
+    return (*n_left)-- > 0 ? count_characters(NULL, text, size) : CHUNK_NO_COUNT;
+}
+
+/* Counting may take memory, too: a count that failed is no huge one. */
+START_TEST(test_a_counter_without_memory_stops_the_cutting)
+{
+    static const char text[] = "One two. A sentence that is much, much too long for that.\n\nThree.";
+    int status = ERNIE_ENOMEM, n = 0;
+
+    for (; status != ERNIE_OK && n < 1000; n++) {
+        struct chunk_list list = { 0 };
+        int n_left = n;
+
+        status = chunk_text(text, sizeof text - 1, 10, count_until, &n_left, &list, &err);
+        ck_assert(status == ERNIE_OK || status == ERNIE_ENOMEM);
+        chunk_list_reset(&list);
+    }
+    ck_assert_int_eq(status, ERNIE_OK);
+    ck_assert_int_gt(n, 8);
+}
+END_TEST
+
 int main(void)
 {
     const struct {
@@ -474,6 +500,7 @@ int main(void)
           { test_chunks_are_whole_sentences_that_cover_the_text,
             test_a_long_sentence_is_cut_between_characters, test_points_that_end_no_sentence,
             test_an_end_without_tokens_takes_nothing_along, test_empty_texts_have_no_chunks,
+            test_a_counter_without_memory_stops_the_cutting,
             test_running_out_of_memory_at_each_allocation } },
     };
     Suite *s = suite_create("document");

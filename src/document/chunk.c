@@ -22,6 +22,7 @@ struct chunker {
     size_t max_tokens, max_bytes;
     count_tokens_fn count_tokens;
     void *data;
+    int is_uncounted; /* the counter lacked memory: what is cut since means nothing */
     struct chunk_list *list;
     /* The pieces of the chunk before and of the one being packed. */
     struct piece *piece; /* [n_pieces] */
@@ -189,6 +190,17 @@ static size_t atom_end(const char *text, size_t at, size_t end, int *is_clause, 
     return at;
 }
 
+/* Tokens in [start, end); none when they cannot be counted. */
+static size_t count(struct chunker *chunker, size_t start, size_t end)
+{
+    size_t n = chunker->count_tokens(chunker->data, chunker->text + start, end - start);
+
+    if (n != CHUNK_NO_COUNT)
+        return n;
+    chunker->is_uncounted = 1;
+    return 0;
+}
+
 struct cut {
     size_t end;
     size_t n_tokens;
@@ -206,7 +218,7 @@ static size_t fitting_end(struct chunker *chunker, size_t at, size_t end)
     while (now.end < end) {
         int is_clause, is_space;
         size_t next = atom_end(text, now.end, end, &is_clause, &is_space);
-        size_t n = chunker->count_tokens(chunker->data, text + now.end, next - now.end);
+        size_t n = count(chunker, now.end, next);
 
         if (now.end > at && (now.n_tokens + n > chunker->max_tokens ||
                              next - at > chunker->max_bytes))
@@ -249,7 +261,7 @@ static size_t shrink(struct chunker *chunker, size_t at, size_t *end)
     for (;;) {
         size_t n_bytes, half;
 
-        n_tokens = chunker->count_tokens(chunker->data, chunker->text + at, *end - at);
+        n_tokens = count(chunker, at, *end);
         utf8_decode(chunker->text + at, *end - at, &n_bytes, NULL);
         if (n_tokens <= chunker->max_tokens || at + n_bytes >= *end)
             return n_tokens;
@@ -284,7 +296,7 @@ static int add_sentence(struct chunker *chunker, const struct sentence *sentence
     const size_t size = sentence->end - sentence->start;
 
     if (size <= chunker->max_bytes) {
-        piece.n_tokens = chunker->count_tokens(chunker->data, chunker->text + piece.start, size);
+        piece.n_tokens = count(chunker, piece.start, piece.end);
         if (piece.n_tokens <= chunker->max_tokens)
             return add_piece(chunker, &piece);
     }
@@ -361,6 +373,8 @@ int chunk_text(const char *text, size_t size, size_t max_tokens, count_tokens_fn
         for (size_t from = paragraph.start;
              status == 0 && sentence_next(text, &paragraph, from, &sentence); from = sentence.end)
             status = add_sentence(&chunker, &sentence, is_heading);
+        if (chunker.is_uncounted)
+            status = -1;
     }
     if (status == 0)
         status = close_last(&chunker);

@@ -17,6 +17,7 @@
 #define ERNIE_DOCUMENT_CHUNK_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -34,7 +35,9 @@ struct chunk_list {
     size_t capacity;
 };
 
-/* Tokens in text [size]; the tokenizer's, without special tokens. */
+/* Tokens in text [size]; the tokenizer's, without special tokens. CHUNK_NO_COUNT when
+ * memory to count them ran out. */
+#define CHUNK_NO_COUNT SIZE_MAX
 typedef size_t (*count_tokens_fn)(void *data, const char *text, size_t size);
 
 /* Cuts text [size], valid UTF-8, into chunks of at most max_tokens.
@@ -48,7 +51,8 @@ typedef size_t (*count_tokens_fn)(void *data, const char *text, size_t size);
  * makes no chunk.
  *
  * list is all zero before, and chunk_list_reset releases it also after a failure.
- * Returns ERNIE_EINVAL when max_tokens is 0. Linear in size. */
+ * Returns ERNIE_EINVAL when max_tokens is 0, ERNIE_ENOMEM also when the counter lacks
+ * memory. Linear in size. */
 int chunk_text(const char *text, size_t size, size_t max_tokens, count_tokens_fn count_tokens,
                void *data, struct chunk_list *list, ernie_error *err);
 void chunk_list_reset(struct chunk_list *list);
