@@ -22,6 +22,12 @@ check_tokenizer_SOURCES = tests/check_tokenizer.c
 check_tokenizer_CPPFLAGS = $(TEST_CPPFLAGS)
 check_tokenizer_LDADD = libmodel.la libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += check_tokenizer_json
+
+check_tokenizer_json_SOURCES = tests/check_tokenizer_json.c tests/faults.h
+check_tokenizer_json_CPPFLAGS = $(TEST_CPPFLAGS)
+check_tokenizer_json_LDADD = libmodel.la libbase.la $(CHECK_LIBS)
+
 check_PROGRAMS += check_unigram
 
 check_unigram_SOURCES = tests/check_unigram.c tests/faults.h tests/unigram_file.h

@@ -475,6 +475,28 @@ static void read_max_length(const struct fields *fields, const char *name, size_
         *out = (size_t)number;
 }
 
+/* Without a tokenizer_class the model's type tells. */
+static int read_tokenizer_class(const struct fields *fields, struct model_config *out,
+                                ernie_error *err)
+{
+    static const char *const berts[] = { "Bert", "Electra", "DistilBert", "RoFormer" };
+    const json *value = field(fields, "tokenizer_class");
+    const char *word = json_to_text(value, NULL);
+
+    if (value != NULL && word == NULL)
+        return error_set(err, ERNIE_EFORMAT, "%s: tokenizer_class: not a string", fields->path);
+    out->takes_tokenizer_json = word != NULL || out->family == FAMILY_ROBERTA ||
+                                out->family == FAMILY_ERNIE_M;
+    for (size_t i = 0; word != NULL && i < sizeof berts / sizeof berts[0]; i++) {
+        const size_t n = strlen(berts[i]);
+
+        if (strncmp(word, berts[i], n) == 0 && (strcmp(word + n, "Tokenizer") == 0 ||
+                                                strcmp(word + n, "TokenizerFast") == 0))
+            out->takes_tokenizer_json = 0;
+    }
+    return ERNIE_OK;
+}
+
 static int read_tokenizer(const char *directory, struct model_config *out, ernie_error *err)
 {
     static const char *const names[N_SPECIAL_TOKENS] = {
@@ -494,6 +516,8 @@ static int read_tokenizer(const char *directory, struct model_config *out, ernie
     out->strip_accents = out->do_lower_case;
     if (status == ERNIE_OK)
         status = read_boolean(&fields, "strip_accents", &out->strip_accents, err);
+    if (status == ERNIE_OK)
+        status = read_tokenizer_class(&fields, out, err);
     for (size_t i = 0; status == ERNIE_OK && i < N_SPECIAL_TOKENS; i++)
         status = read_special_token(&fields, names[i], out->special_tokens[i], err);
     if (status == ERNIE_OK)

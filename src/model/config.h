@@ -93,6 +93,9 @@ struct model_config {
     int do_lower_case;
     int tokenize_chinese_chars;
     int strip_accents;              /* resolved: null follows do_lower_case */
+    /* tokenizer.json counts, and not a vocab.txt beside it. To transformers BERT's tokenizers
+     * take no more than words and added tokens from that file, all others all of it. */
+    int takes_tokenizer_json;
     /* unk_token, cls_token, sep_token, pad_token, mask_token: a string or an object with
      * "content". "" where the file names none: BERT's own word ("[UNK]", ...) then. */
     char special_tokens[N_SPECIAL_TOKENS][SPECIAL_TOKEN_BYTES];

@@ -192,25 +192,30 @@ int tokenizer_new_json(const struct vocab *vocab, struct tokenizer_json *file,
 
 /* ---- opening ----------------------------------------------------------- */
 
-static int open_vocabulary(const char *path, const char *directory,
-                           const struct model_config *config, struct vocab **vocab,
-                           struct hash *hash, struct tokenizer **out, ernie_error *err)
+static int open_vocabulary(const char *directory, const struct model_config *config,
+                           struct vocab **vocab, struct hash *hash, struct tokenizer **out,
+                           ernie_error *err)
 {
+    char *path = path_join(directory, "vocab.txt");
     struct added_list added = { 0 };
-    /* An id past the embedding's rows would read past its end. */
-    int status = vocab_open_for(path, config->vocab_size, vocab, err);
     ernie_error why;
+    int status;
 
-    if (status != ERNIE_OK)
-        return status;
-    *hash = vocab_hash(*vocab);
-    status = added_tokens_load(directory, config->vocab_size, &added, err);
+    if (path == NULL)
+        return error_set(err, ERNIE_ENOMEM, "tokenizer: out of memory");
+    /* An id past the embedding's rows would read past its end. */
+    status = vocab_open_for(path, config->vocab_size, vocab, err);
+    if (status == ERNIE_OK) {
+        *hash = vocab_hash(*vocab);
+        status = added_tokens_load(directory, config->vocab_size, &added, err);
+    }
     if (status == ERNIE_OK) {
         status = tokenizer_new(*vocab, config, &added, out, &why);
         if (status != ERNIE_OK)
             error_set(err, status, "%s: %s", path, why.message);
     }
     added_list_reset(&added);
+    memory_free(path);
     return status;
 }
 
@@ -218,41 +223,48 @@ static int open_json(const char *directory, const struct model_config *config,
                      struct vocab **vocab, struct hash *hash, struct tokenizer **out,
                      ernie_error *err)
 {
-    struct tokenizer_json file;
-    int status = tokenizer_json_load(directory, config->vocab_size, &file, err);
+    char *path = path_join(directory, "tokenizer.json");
+    struct tokenizer_json file = { 0 };
+    ernie_error why;
+    int status;
 
-    if (status != ERNIE_OK)
-        return status;
+    if (path == NULL)
+        return error_set(err, ERNIE_ENOMEM, "tokenizer: out of memory");
+    status = tokenizer_json_load(directory, config->vocab_size, &file, err);
     *hash = file.hash;
-    if (file.frame[0].n_tokens >= config->max_tokens)
-        status = error_set(err, ERNIE_EFORMAT, "%s/tokenizer.json: post_processor: leaves no room "
-                           "for a text", directory);
+    if (status == ERNIE_OK && file.frame[0].n_tokens >= config->max_tokens)
+        status = error_set(err, ERNIE_EFORMAT, "%s: post_processor: leaves no room for a text",
+                           path);
     if (status == ERNIE_OK)
-        status = vocab_new("tokenizer.json", file.n_words, file.words, file.sizes, vocab, err);
-    if (status == ERNIE_OK)
-        status = tokenizer_new_json(*vocab, &file, out, err);
+        status = vocab_new(path, file.n_words, file.words, file.sizes, vocab, err);
+    if (status == ERNIE_OK) {
+        status = tokenizer_new_json(*vocab, &file, out, &why);
+        if (status != ERNIE_OK)
+            error_set(err, status, "%s: %s", path, why.message);
+    }
     tokenizer_json_reset(&file);
+    memory_free(path);
     return status;
 }
 
 int tokenizer_open(const char *directory, const struct model_config *config, struct vocab **vocab,
                    struct hash *hash, struct tokenizer **out, ernie_error *err)
 {
-    char *path = path_join(directory, "vocab.txt");
-    ernie_error other = { 0 };
-    int status;
+    const int json_first = config->takes_tokenizer_json;
+    ernie_error first, second;
+    int status = json_first ? open_json(directory, config, vocab, hash, out, &first)
+                            : open_vocabulary(directory, config, vocab, hash, out, &first);
 
-    if (path == NULL)
-        return error_set(err, ERNIE_ENOMEM, "tokenizer: out of memory");
-    status = open_vocabulary(path, directory, config, vocab, hash, out, err);
-    memory_free(path);
-    if (status != ERNIE_ENOTFOUND)
+    if (status != ERNIE_ENOTFOUND) {
+        if (status != ERNIE_OK && err != NULL)
+            *err = first;
         return status;
-    status = open_json(directory, config, vocab, hash, out, &other);
-    if (status == ERNIE_ENOTFOUND) /* vocab.txt is what is missed */
-        return status;
+    }
+    status = json_first ? open_vocabulary(directory, config, vocab, hash, out, &second)
+                        : open_json(directory, config, vocab, hash, out, &second);
+    /* When there is none, vocab.txt is what is missed. */
     if (status != ERNIE_OK && err != NULL)
-        *err = other;
+        *err = status == ERNIE_ENOTFOUND && !json_first ? first : second;
     return status;
 }
 
@@ -314,29 +326,6 @@ size_t tokenizer_count(const struct tokenizer *tokenizer, struct tokenizer_scrat
 const struct frame *tokenizer_frame(const struct tokenizer *tokenizer, int is_pair)
 {
     return &tokenizer->frame[is_pair != 0];
-}
-
-size_t tokenizer_sequence(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
-                          const char *text, size_t size, int32_t *ids, size_t max_ids)
-{
-    const struct frame *frame = tokenizer_frame(tokenizer, 0);
-    size_t n = 0;
-
-    assert(max_ids >= frame->n_tokens);
-    for (size_t i = 0; i < frame->n; i++) {
-        size_t n_text;
-
-        if (frame->part[i].kind == FRAME_TOKEN) {
-            ids[n++] = frame->part[i].id;
-            continue;
-        }
-        n_text = tokenizer_ids(tokenizer, scratch, text, size, ids + n, NULL,
-                               max_ids - frame->n_tokens);
-        if (n_text == TOKENIZER_NO_MEMORY)
-            return n_text;
-        n += n_text;
-    }
-    return n;
 }
 
 void tokenizer_hash(const struct tokenizer *tokenizer, struct hasher *hasher)

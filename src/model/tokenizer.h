@@ -18,9 +18,9 @@ struct tokenizer;         /* unchanging: threads share it */
 struct tokenizer_scratch; /* the working memory of one thread */
 
 /* The tokenizer of a model directory: words from vocab.txt and added tokens from where
- * they are, or all from tokenizer.json where there is no vocab.txt. The tokenizer borrows
- * the vocabulary. hash is of the file that the words are in. No id is vocab_size of the
- * configuration or more. */
+ * they are, or all from tokenizer.json; of the two files the one that there is and, of
+ * both, the one that the configuration says. The tokenizer borrows the vocabulary. hash is
+ * of the file that the words are in. No id is vocab_size of the configuration or more. */
 int tokenizer_open(const char *directory, const struct model_config *config, struct vocab **vocab,
                    struct hash *hash, struct tokenizer **out, ernie_error *err);
 
@@ -78,11 +78,6 @@ struct frame {
 
 /* [CLS] text [SEP] and [CLS] text [SEP] pair [SEP], or what the model has instead. */
 const struct frame *tokenizer_frame(const struct tokenizer *tokenizer, int is_pair);
-
-/* The ids of a text between its special tokens, at most max_ids of them with these, of
- * which there must be room for. Returns as tokenizer_ids. */
-size_t tokenizer_sequence(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
-                          const char *text, size_t size, int32_t *ids, size_t max_ids);
 
 /* Adds the added tokens to the hash, but for those that every model of the kind has: a
  * plain model adds nothing. */

@@ -106,6 +106,16 @@ static int read_flag(const struct reading *reading, const json *part, const char
 
 /* ---- added tokens ------------------------------------------------------ */
 
+static int add_token(const struct reading *reading, const struct added_token *token,
+                     struct added_list *out, ernie_error *err)
+{
+    ernie_error why;
+    const int status = added_list_add(out, token, &why);
+
+    return status == ERNIE_OK ? ERNIE_OK
+                              : error_set(err, status, "%s: %s", reading->path, why.message);
+}
+
 static int read_added(const struct reading *reading, const json *value, int32_t id,
                       struct added_list *out, ernie_error *err)
 {
@@ -129,7 +139,7 @@ static int read_added(const struct reading *reading, const json *value, int32_t 
         status = read_flag(reading, value, flags[i].name, 0, flags[i].out, err);
     if (status == ERNIE_OK)
         status = read_flag(reading, value, "normalized", !token.special, &token.normalized, err);
-    return status == ERNIE_OK ? added_list_add(out, &token, err) : status;
+    return status == ERNIE_OK ? add_token(reading, &token, out, err) : status;
 }
 
 static int read_added_array(const struct reading *reading, struct added_list *out,
@@ -177,7 +187,7 @@ static int read_plain_member(void *data, const char *key, const json *value, ern
     if (token.id < 0)
         return error_set(err, ERNIE_EFORMAT, "%s: %.40s: an id is not in 0..%zu",
                          members->reading->path, key, members->reading->vocab_size - 1);
-    return added_list_add(members->out, &token, err);
+    return add_token(members->reading, &token, members->out, err);
 }
 
 int added_tokens_load(const char *directory, size_t vocab_size, struct added_list *out,
@@ -347,6 +357,7 @@ static int read_unigram(const struct reading *reading, const json *model,
     const json *vocab = json_member(model, "vocab");
     const int32_t unk = to_id(reading, json_member(model, "unk_id"));
     struct unigram_piece *pieces;
+    ernie_error why;
     int byte_fallback, status = read_flag(reading, model, "byte_fallback", 0, &byte_fallback, err);
 
     if (status != ERNIE_OK)
@@ -364,49 +375,59 @@ static int read_unigram(const struct reading *reading, const json *model,
         status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", reading->path);
     else
         status = read_pieces(reading, model, out, pieces, err);
-    if (status == ERNIE_OK)
+    if (status == ERNIE_OK) {
         status = unigram_new(out->n_words, pieces, unk, byte_fallback,
-                             &out->sentencepiece.unigram, err);
+                             &out->sentencepiece.unigram, &why);
+        if (status != ERNIE_OK)
+            error_set(err, status, "%s: model.vocab: %s", reading->path, why.message);
+    }
     memory_free(pieces);
     return status;
 }
 
-/* RFC 4648, section 4. NULL when the text is none or memory ran out. */
-static uint8_t *decode_base64(const char *text, size_t size, size_t *n_bytes)
+/* RFC 4648, section 4: into bytes, which has room for 3 for each 4 digits begun. Returns
+ * how many, or SIZE_MAX when the text is no base64. */
+static size_t decode_base64(const char *text, size_t size, uint8_t *bytes)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    uint8_t *bytes = memory_new(size / 4 + 1, 3);
     uint32_t bits = 0;
     size_t n = 0;
 
-    while (size > 0 && text[size - 1] == '=')
+    for (int i = 0; i < 2 && size > 0 && text[size - 1] == '='; i++)
         size--;
-    for (size_t i = 0; bytes != NULL && i < size; i++) {
+    if (size % 4 == 1)
+        return SIZE_MAX;
+    for (size_t i = 0; i < size; i++) {
         const char *digit = memchr(digits, text[i], 64);
 
-        if (digit == NULL || (i + 1 == size && i % 4 == 0)) {
-            memory_free(bytes);
-            return NULL;
-        }
+        if (digit == NULL)
+            return SIZE_MAX;
         bits = bits << 6 | (uint32_t)(digit - digits);
         if (i % 4 != 0)
             bytes[n++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
     }
-    *n_bytes = n;
-    return bytes;
+    return n;
 }
 
 static int add_precompiled(const struct reading *reading, const json *part,
                            struct text_normalizer *out, ernie_error *err)
 {
-    size_t size = 0, n = 0;
+    size_t size = 0, n;
     const char *text = json_to_text(json_member(part, "precompiled_charsmap"), &size);
-    uint8_t *blob = text != NULL ? decode_base64(text, size, &n) : NULL;
+    uint8_t *blob = memory_new(size / 4 + 1, 3);
+    ernie_error why;
     int status;
 
     if (blob == NULL)
-        return wrong(reading, "normalizer.precompiled_charsmap", "not base64", err);
-    status = text_normalizer_add_precompiled(out, blob, n, err);
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", reading->path);
+    n = text != NULL ? decode_base64(text, size, blob) : SIZE_MAX;
+    if (n == SIZE_MAX) {
+        status = wrong(reading, "normalizer.precompiled_charsmap", "not base64", err);
+    } else {
+        status = text_normalizer_add_precompiled(out, blob, n, &why);
+        if (status != ERNIE_OK)
+            error_set(err, status, "%s: normalizer.%s", reading->path, why.message);
+    }
     memory_free(blob);
     return status;
 }
@@ -644,7 +665,8 @@ static int read_cls_sep(const struct reading *reading, int is_roberta, struct fr
     return ERNIE_OK;
 }
 
-/* One text once, and its pair once where there is one. */
+/* One text once, and its pair once where there is one; and what makes a sequence also of
+ * nothing. */
 static int check_frame(const struct reading *reading, const struct frame *frame, size_t n_pairs,
                        ernie_error *err)
 {
@@ -654,6 +676,8 @@ static int check_frame(const struct reading *reading, const struct frame *frame,
         n[frame->part[i].kind]++;
     if (n[FRAME_TEXT] != 1 || n[FRAME_PAIR] != n_pairs)
         return wrong(reading, "post_processor", "each text must be in it once", err);
+    if (frame->n_tokens == 0)
+        return wrong(reading, "post_processor", "adds no special token", err);
     return ERNIE_OK;
 }
 
