@@ -10,8 +10,8 @@
 #include "ernie.h"
 #include "faults.h"
 
-#define N_SEQUENCES 5 /* lines of ids.txt, whose logits come first */
-#define MAX_TEXTS 16
+#define N_SEQUENCES 5 /* lines of ids.txt, whose logits come first where there is one */
+#define MAX_TEXTS 32
 #define MAX_LABELS 4
 
 static ernie_error err;
@@ -35,6 +35,7 @@ static const char *data_path(const char *name, const char *file)
 
 static void open_model(const char *name, size_t n_threads)
 {
+    size_t n_before;
     FILE *file;
 
     ck_assert_msg(ernie_model_open(data_path(name, NULL), &model, &err) == ERNIE_OK, "%s",
@@ -60,8 +61,9 @@ static void open_model(const char *name, size_t n_threads)
     fclose(file);
     ck_assert_int_eq(file_read(data_path(name, "logits.f32"), 1 << 20, &expected_file, &err),
                      ERNIE_OK);
-    ck_assert_uint_eq(expected_file.size, (N_SEQUENCES + n_texts) * n_labels * sizeof(float));
-    expected = (const float *)expected_file.data + N_SEQUENCES * n_labels;
+    n_before = expected_file.size / sizeof(float) / n_labels - n_texts;
+    ck_assert_uint_eq(n_before, strcmp(name, "xlmr-unigram") == 0 ? 0 : N_SEQUENCES);
+    expected = (const float *)expected_file.data + n_before * n_labels;
 }
 
 static void close_model(void)
@@ -229,6 +231,115 @@ START_TEST(test_task_types)
 }
 END_TEST
 
+/* ---- an XLM-R with tokenizer.json alone: make_unigram_reference.py ---- */
+
+static void check_ids(const char *text_, const char *pair_, char *wanted)
+{
+    struct ernie_tokens tokens;
+    char *save, *word = strtok_r(wanted, " \n", &save);
+
+    ck_assert_int_eq(ernie_tokenize(model, text_, pair_, ernie_model_max_tokens(model), &tokens,
+                                    &err),
+                     ERNIE_OK);
+    for (size_t i = 0; i < tokens.n; i++, word = strtok_r(NULL, " \n", &save)) {
+        ck_assert_msg(word != NULL && atoi(word) == tokens.input_ids[i], "%s: id %zu", text_, i);
+        ck_assert_int_eq(tokens.token_type_ids[i], 0);
+    }
+    ck_assert_ptr_null(word);
+    ernie_tokens_reset(&tokens);
+}
+
+START_TEST(test_a_tokenizer_json_alone_is_read_as_transformers_does)
+{
+    char row[1024];
+    FILE *file;
+
+    open_model("xlmr-unigram", 1);
+    file = fopen(data_path("xlmr-unigram", "tokens.txt"), "r");
+    ck_assert_ptr_nonnull(file);
+    for (size_t i = 0; i < n_texts; i++) {
+        ck_assert_ptr_nonnull(fgets(row, sizeof row, file));
+        check_ids(text[i], pair[i], row);
+    }
+    fclose(file);
+    close_model();
+}
+END_TEST
+
+START_TEST(test_a_tokenizer_json_alone_gives_the_same_embeddings_and_logits)
+{
+    float embeddings[MAX_TEXTS * 24], logits[MAX_TEXTS];
+    struct file wanted;
+
+    open_model("xlmr-unigram", (size_t)_i);
+    const struct ernie_encode_options options = { .pairs = pair + n_singles };
+
+    ck_assert_int_eq(file_read(data_path("xlmr-unigram", "embeddings.f32"), 1 << 20, &wanted, &err),
+                     ERNIE_OK);
+    ck_assert_uint_eq(wanted.size, n_texts * 24 * sizeof(float));
+    ck_assert_int_eq(ernie_encode(encoder, n_singles, text, embeddings, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_encode_with(encoder, n_texts - n_singles, text + n_singles, &options,
+                                       embeddings + n_singles * 24, &err),
+                     ERNIE_OK);
+    for (size_t i = 0; i < n_texts; i++)
+        ck_assert_double_ge(ernie_cosine(24, embeddings + i * 24, (float *)wanted.data + i * 24),
+                            0.99999);
+    ck_assert_int_eq(ernie_classify(encoder, n_singles, text, NULL, logits, NULL, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_classify(encoder, n_texts - n_singles, text + n_singles, &options,
+                                    logits + n_singles, NULL, &err),
+                     ERNIE_OK);
+    check_close(logits, expected, n_texts, 1e-4);
+    file_reset(&wanted);
+    close_model();
+}
+END_TEST
+
+/* Token vectors too have the tokens that the frame puts around two texts. */
+START_TEST(test_token_vectors_stand_in_the_frame_of_tokenizer_json)
+{
+    struct ernie_tokens tokens;
+    size_t n_ends = 0;
+    float *vectors;
+
+    open_model("xlmr-unigram", 2);
+    const struct ernie_encode_options options = { .pairs = pair + n_singles };
+
+    ck_assert_int_eq(ernie_encode_tokens(encoder, text[n_singles], &options, &tokens, &vectors,
+                                         &err),
+                     ERNIE_OK);
+    ck_assert_str_eq(ernie_token(model, tokens.input_ids[0]), "<s>");
+    ck_assert_str_eq(ernie_token(model, tokens.input_ids[tokens.n - 1]), "</s>");
+    for (size_t i = 0; i < tokens.n; i++)
+        n_ends += strcmp(ernie_token(model, tokens.input_ids[i]), "</s>") == 0;
+    ck_assert_uint_eq(n_ends, 3);
+    memory_free(vectors);
+    ernie_tokens_reset(&tokens);
+    close_model();
+}
+END_TEST
+
+/* Reading, too: Unigram takes memory for each text. */
+START_TEST(test_running_out_of_memory_while_reading)
+{
+    float out[24];
+    int status = ERNIE_ENOMEM;
+
+    open_model("xlmr-unigram", (size_t)_i);
+    for (int k = 0; status != ERNIE_OK; k++) {
+        ernie_encoder *fresh;
+
+        ck_assert_int_eq(ernie_encoder_new(model, (size_t)_i, &fresh, &err), ERNIE_OK);
+        fail_allocations_from(k);
+        status = ernie_encode(fresh, 1, text, out, &err);
+        stop_failing();
+        ck_assert(status == ERNIE_OK || status == ERNIE_ENOMEM);
+        ck_assert(k > 0 || status == ERNIE_ENOMEM);
+        ernie_encoder_free(fresh);
+    }
+    close_model();
+}
+END_TEST
+
 START_TEST(test_running_out_of_memory_at_each_allocation)
 {
     ernie_model *opened = NULL;
@@ -236,7 +347,8 @@ START_TEST(test_running_out_of_memory_at_each_allocation)
 
     do {
         fail_allocations_from(k++);
-        status = ernie_model_open(data_path(names[_i], NULL), &opened, &err);
+        status = ernie_model_open(data_path(_i < N_NAMES ? names[_i] : "xlmr-unigram", NULL),
+                                  &opened, &err);
         stop_failing();
         ck_assert(status == ERNIE_OK || status == ERNIE_ENOMEM);
     } while (status != ERNIE_OK);
@@ -257,7 +369,11 @@ int main(void)
     tcase_add_loop_test(t, test_rerank_gives_the_scores_of_a_cross_encoder, 0, 2);
     tcase_add_test(t, test_what_cannot_be_asked);
     tcase_add_test(t, test_task_types);
-    tcase_add_loop_test(t, test_running_out_of_memory_at_each_allocation, 0, N_NAMES);
+    tcase_add_test(t, test_a_tokenizer_json_alone_is_read_as_transformers_does);
+    tcase_add_loop_test(t, test_a_tokenizer_json_alone_gives_the_same_embeddings_and_logits, 1, 4);
+    tcase_add_test(t, test_token_vectors_stand_in_the_frame_of_tokenizer_json);
+    tcase_add_loop_test(t, test_running_out_of_memory_while_reading, 1, 3);
+    tcase_add_loop_test(t, test_running_out_of_memory_at_each_allocation, 0, N_NAMES + 1);
     suite_add_tcase(s, t);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
