@@ -3,14 +3,14 @@
 
     encode_peer.py ENGINE MODEL TOKENIZER.json texts|query FILE THREADS [REPEATS]
 
-ENGINE is onnxruntime (MODEL a .onnx file), torch or torch-bf16 (a directory with
-model.safetensors); FILE has a text a line. Prints the engine's version, a tab, and for
+ENGINE is onnxruntime, openvino or openvino-bf16 (MODEL a .onnx file), torch or torch-bf16
+(a directory with model.safetensors); FILE has a text a line. Prints the engine's version, a tab, and for
 texts the tokens a second of the median repeat, for a query (the first line of FILE)
 the median time in ms.
 
 Texts are tokenized beforehand, sorted by length and padded within batches of 8, the
 best case of those tried; padding is not counted, nor is pooling. Needs tokenizers and
-onnxruntime, or torch and transformers.
+onnxruntime, or openvino, or torch and transformers.
 """
 import sys
 import time
@@ -37,6 +37,25 @@ def open_onnxruntime(model, threads):
     return onnxruntime.__version__, prepare, lambda batch: session.run(None, batch)
 
 
+def open_openvino(model, threads, precision):
+    import openvino
+
+    core = openvino.Core()
+    compiled = core.compile_model(core.read_model(model), "CPU", {
+        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_NUM_THREADS": threads,
+        "PERFORMANCE_HINT": "LATENCY",
+    })
+    request = compiled.create_infer_request()
+    names = {i.any_name for i in compiled.inputs}
+
+    def prepare(ids, mask):
+        given = dict(input_ids=ids, attention_mask=mask, token_type_ids=np.zeros_like(ids))
+        return {name: array for name, array in given.items() if name in names}
+
+    return openvino.__version__.split("-")[0], prepare, request.infer
+
+
 def open_torch(model, threads, dtype):
     import torch
     import transformers
@@ -59,6 +78,8 @@ def open_torch(model, threads, dtype):
 
 ENGINES = {
     "onnxruntime": open_onnxruntime,
+    "openvino": lambda model, threads: open_openvino(model, threads, "f32"),
+    "openvino-bf16": lambda model, threads: open_openvino(model, threads, "bf16"),
     "torch": lambda model, threads: open_torch(model, threads, "float32"),
     "torch-bf16": lambda model, threads: open_torch(model, threads, "bfloat16"),
 }

@@ -51,7 +51,7 @@ struct rows_i8 {
     int32_t *zero; /* [rows] */
 };
 
-#define KERNEL_MAX 6
+#define KERNEL_MAX 7
 
 struct kernel { /* one table an instruction set */
     const char *name;
@@ -105,7 +105,8 @@ struct kernel { /* one table an instruction set */
     void (*pack_f32)(size_t n_out, size_t n_in, const float *w, void *packed);
 
     /* y [n_rows][ldy] = epilogue(x [n_rows][ldx] W^T + bias), within 2^-19 of the sum
-     * of the products' sizes, which is what float32 sums differ by; kernel_amx: 2^-16. scratch: f32_scratch(n_rows, n_in) bytes, starting at a multiple of 64. */
+     * of the products' sizes, which is what float32 sums differ by; kernel_amx: 2^-16.
+     * scratch: f32_scratch(n_rows, n_in) bytes, starting at a multiple of 64. */
     void (*multiply_f32)(const struct matrix_f32 *w, size_t n_rows, const float *x, size_t ldx,
                          size_t n_in, enum epilogue epilogue, float *y, size_t ldy,
                          void *scratch);
@@ -117,7 +118,8 @@ extern const struct kernel kernel_avx2;       /* AVX2 and FMA */
 extern const struct kernel kernel_avxvnni;    /* and AVX-VNNI */
 extern const struct kernel kernel_avx512;     /* AVX-512 F, BW, DQ and VL */
 extern const struct kernel kernel_avx512vnni; /* and AVX-512 VNNI */
-extern const struct kernel kernel_amx;        /* and BF16, and AMX int8 and bf16 */
+extern const struct kernel kernel_avx512bf16; /* and AVX-512 BF16 */
+extern const struct kernel kernel_amx;        /* and AMX int8 and bf16 */
 #endif
 
 /* Bytes that multiply_f32 needs for n_rows rows of n_in numbers, on any table. */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernel/bfloat16.h"
 #include "kernel/kernel.h"
 
 #define KERNEL_TABLE kernel_amx
@@ -15,7 +16,7 @@
 
 #define TILES_NEED_SETUP
 #define OWN_MULTIPLY_F32
-#define ATTEND_BF16 attend_amx
+#define ATTEND_BF16 attend_bf16
 
 static inline void tiles_begin(void)
 {
@@ -107,20 +108,6 @@ static void multiply_tile(size_t n_in, size_t rows, const uint8_t *x, const int8
  *
  * Packed: panels of 16 outputs, each [n_in / 2][16][2], the high parts of a panel and
  * then its low ones. */
-
-static inline uint32_t bits_of(float x)
-{
-    uint32_t bits;
-
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-/* Rounded to nearest, ties to even. */
-static inline uint32_t bf16_of(uint32_t bits)
-{
-    return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-}
 
 static inline void split(float x, uint16_t *high, uint16_t *low)
 {
@@ -219,8 +206,8 @@ static void multiply_16_f32(size_t n_in, const uint16_t *x, size_t n_low, const 
 static void multiply_f32(const struct matrix_f32 *w, size_t n_rows, const float *x, size_t ldx,
                          size_t n_in, enum epilogue epilogue, float *y, size_t ldy,
                          void *scratch);
-static void attend_amx(size_t n, size_t head_size, const float *query, const float *key,
-                       const float *value, size_t ld, float *context, size_t ldc, void *scratch);
+static void attend_bf16(size_t n, size_t head_size, const float *query, const float *key,
+                        const float *value, size_t ld, float *context, size_t ldc, void *scratch);
 /* Both come after the loops, of which they use some. */
 
 #include "kernel/kernel_loops.h"
@@ -272,106 +259,13 @@ static void multiply_f32(const struct matrix_f32 *w, size_t n_rows, const float 
 
 /* ---- attention --------------------------------------------------------- */
 
-static inline void round_row(size_t n, const float *x, float scale, uint16_t *out)
-{
-    size_t i = 0;
-
-    for (; i + 16 <= n; i += 16) {
-        __m256bh half = _mm512_cvtneps_pbh(
-            _mm512_mul_ps(_mm512_loadu_ps(x + i), _mm512_set1_ps(scale)));
-
-        memcpy(out + i, &half, sizeof half);
-    }
-    for (; i < n; i++)
-        out[i] = (uint16_t)bf16_of(bits_of(x[i] * scale));
-}
-
-/* One head's queries, keys and values as bfloat16. Queries are rows. Keys are panels of 16
- * tokens, each [d_padded / 2][16][2]; values panels of 16 numbers, each [n_padded / 2][16][2]:
- * both as the second matrix of a tile product is laid out. */
-struct head {
-    size_t n, n_padded, d_padded;
-    uint16_t *queries, *keys, *values;
-    uint16_t *weights; /* [16][n_padded] */
-    float *scores;     /* [16][n_padded] */
-    float *out;        /* [16][d_padded] */
-};
-
-static void head_init(struct head *head, size_t n, size_t head_size, void *scratch)
-{
-    const size_t n_padded = (n + ATTENTION_PAD - 1) / ATTENTION_PAD * ATTENTION_PAD;
-    const size_t d_padded = (head_size + ATTENTION_PAD - 1) / ATTENTION_PAD * ATTENTION_PAD;
-    uint16_t *halves;
-
-    head->n = n;
-    head->n_padded = n_padded;
-    head->d_padded = d_padded;
-    head->scores = scratch;
-    head->out = head->scores + ATTENTION_ROWS * n_padded;
-    halves = (uint16_t *)(head->out + ATTENTION_ROWS * d_padded);
-    head->queries = halves;
-    head->keys = halves + n_padded * d_padded;
-    head->values = halves + 2 * n_padded * d_padded;
-    /* The room of attention_scratch is for float32: this fits in what is left of it. */
-    head->weights = halves + 3 * n_padded * d_padded;
-}
-
-/* The panel of the 16 tokens from t on. */
-static inline void fill_keys(struct head *head, size_t head_size, size_t t, const float *key,
-                             size_t ld)
-{
-    uint32_t *panel = (uint32_t *)(head->keys + t * head->d_padded), pairs[16][ATTENTION_PAD / 2];
-
-    for (size_t d = 0; d < head->d_padded; d += ATTENTION_PAD) {
-        const size_t count = head_size - d < ATTENTION_PAD ? head_size - d : ATTENTION_PAD;
-
-        memset(pairs, 0, sizeof pairs);
-        for (size_t i = 0; i < 16 && t + i < head->n; i++)
-            round_row(count, key + (t + i) * ld + d, 1, (uint16_t *)pairs[i]);
-        for (size_t p = 0; p < ATTENTION_PAD / 2; p++)
-            for (size_t i = 0; i < 16; i++)
-                panel[(d / 2 + p) * 16 + i] = pairs[i][p];
-    }
-}
-
-/* Tokens t and t + 1 of all panels, number by number in turns. */
-static inline void fill_values(struct head *head, size_t head_size, size_t t, const float *value,
-                               size_t ld)
-{
-    for (size_t d = 0; d < head->d_padded; d += 16) {
-        const size_t count = d >= head_size ? 0 : head_size - d < 16 ? head_size - d : 16;
-        uint16_t *out = head->values + d * head->n_padded + t * 16, row[2][16];
-
-        memset(row, 0, sizeof row);
-        for (size_t i = 0; i < 2 && t + i < head->n; i++)
-            round_row(count, value + (t + i) * ld + d, 1, row[i]);
-        for (size_t i = 0; i < 16; i++) {
-            out[2 * i] = row[0][i];
-            out[2 * i + 1] = row[1][i];
-        }
-    }
-}
-
-static void head_fill(struct head *head, size_t head_size, const float *query, const float *key,
-                      const float *value, size_t ld)
-{
-    const size_t n_padded = head->n_padded, d_padded = head->d_padded;
-    const float scale = 1.0f / sqrtf((float)head_size);
-
-    memset(head->queries, 0, n_padded * d_padded * sizeof *head->queries);
-    for (size_t t = 0; t < head->n; t++)
-        round_row(head_size, query + t * ld, scale, head->queries + t * d_padded);
-    for (size_t t = 0; t < n_padded; t += 16)
-        fill_keys(head, head_size, t, key, ld);
-    for (size_t t = 0; t < n_padded; t += 2)
-        fill_values(head, head_size, t, value, ld);
-}
-
 /* product [16][n] = a [16][k] times panels of b, which are panel_size apart; n a multiple
  * of 32, k too. */
-static inline void multiply_panels(size_t n, size_t k, const uint16_t *a, size_t lda,
-                                   const uint16_t *b, size_t panel_size, float *product)
+static inline void multiply_panels(size_t rows, size_t n, size_t k, const uint16_t *a,
+                                   size_t lda, const uint16_t *b, size_t panel_size,
+                                   float *product)
 {
+    (void)rows; /* a tile always has 16 */
     for (size_t j = 0; j < n; j += 32) {
         const uint16_t *b0 = b + j / 16 * panel_size, *b1 = b0 + panel_size;
 
@@ -389,29 +283,4 @@ static inline void multiply_panels(size_t n, size_t k, const uint16_t *a, size_t
     }
 }
 
-static void attend_amx(size_t n, size_t head_size, const float *query, const float *key,
-                       const float *value, size_t ld, float *context, size_t ldc, void *scratch)
-{
-    struct head head;
-
-    head_init(&head, n, head_size, scratch);
-    head_fill(&head, head_size, query, key, value, ld);
-    tiles_begin();
-    for (size_t i = 0; i < n; i += ATTENTION_ROWS) {
-        const size_t rows = n - i < ATTENTION_ROWS ? n - i : ATTENTION_ROWS;
-
-        multiply_panels(head.n_padded, head.d_padded, head.queries + i * head.d_padded,
-                        head.d_padded, head.keys, 16 * head.d_padded, head.scores);
-        memset(head.weights, 0, ATTENTION_ROWS * head.n_padded * sizeof *head.weights);
-        for (size_t r = 0; r < rows; r++) {
-            softmax(n, head.scores + r * head.n_padded);
-            round_row(n, head.scores + r * head.n_padded, 1, head.weights + r * head.n_padded);
-        }
-        multiply_panels(head.d_padded, head.n_padded, head.weights, head.n_padded, head.values,
-                        16 * head.n_padded, head.out);
-        for (size_t r = 0; r < rows; r++)
-            memcpy(context + (i + r) * ldc, head.out + r * head.d_padded,
-                   head_size * sizeof *context);
-    }
-    tiles_end();
-}
+#include "kernel/attention_bf16.h"

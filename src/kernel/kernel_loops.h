@@ -24,6 +24,8 @@ static inline void tiles_end(void)
 
 #define LANES 16
 
+#define BLOCK_ROWS 128
+
 static inline float sum_lanes(const float *lane)
 {
     float sum = 0;
@@ -210,6 +212,16 @@ static void rotate(size_t n, size_t head_size, const float *restrict turns, floa
     }
 }
 
+/* Rows that pass by all weights together: few enough that they and what becomes of them
+ * stay in the second-level cache, and all blocks alike. A multiple of the tile's rows. */
+static inline size_t rows_of_block(size_t n_rows, size_t tile_rows)
+{
+    const size_t n_blocks = (n_rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    const size_t rows = n_blocks > 0 ? (n_rows + n_blocks - 1) / n_blocks : 1;
+
+    return (rows + tile_rows - 1) / tile_rows * tile_rows;
+}
+
 #include "kernel/attention_loops.h"
 #ifndef OWN_MULTIPLY_F32
 #include "kernel/product_loops.h"
@@ -262,25 +274,30 @@ static inline void finish_tile(const struct matrix_i8 *w, size_t column, size_t 
 }
 
 /* Tile by tile: I8_OUTPUTS outputs, whose weights stay in the first-level cache, of
- * all rows, TILE_ROWS at a time. */
+ * all rows of a block, TILE_ROWS at a time. */
 static void multiply_i8(const struct matrix_i8 *w, size_t n_rows, const struct rows_i8 *x,
                         enum epilogue epilogue, float *y, size_t ldy)
 {
+    const size_t block_rows = rows_of_block(n_rows, TILE_ROWS);
     int32_t product[TILE_ROWS][I8_OUTPUTS] __attribute__((aligned(64)));
 
     tiles_begin();
-    for (size_t j = 0; j < w->n_out; j += I8_OUTPUTS) {
-        const int8_t *panels = w->packed + j * w->n_in;
-        const size_t n_columns = w->n_out - j < I8_OUTPUTS ? w->n_out - j : I8_OUTPUTS;
+    for (size_t block = 0; block < n_rows; block += block_rows) {
+        const size_t end = n_rows - block < block_rows ? n_rows : block + block_rows;
 
-        for (size_t i = 0; i < n_rows; i += TILE_ROWS) {
-            const size_t rows = n_rows - i < TILE_ROWS ? n_rows - i : TILE_ROWS;
+        for (size_t j = 0; j < w->n_out; j += I8_OUTPUTS) {
+            const int8_t *panels = w->packed + j * w->n_in;
+            const size_t n_columns = w->n_out - j < I8_OUTPUTS ? w->n_out - j : I8_OUTPUTS;
 
-            multiply_tile(w->n_in, rows, x->q + i * w->n_in, panels, product);
-            if (n_columns == I8_OUTPUTS) /* a count the compiler knows */
-                finish_tile(w, j, I8_OUTPUTS, x, i, rows, epilogue, product, y, ldy);
-            else
-                finish_tile(w, j, n_columns, x, i, rows, epilogue, product, y, ldy);
+            for (size_t i = block; i < end; i += TILE_ROWS) {
+                const size_t rows = end - i < TILE_ROWS ? end - i : TILE_ROWS;
+
+                multiply_tile(w->n_in, rows, x->q + i * w->n_in, panels, product);
+                if (n_columns == I8_OUTPUTS) /* a count the compiler knows */
+                    finish_tile(w, j, I8_OUTPUTS, x, i, rows, epilogue, product, y, ldy);
+                else
+                    finish_tile(w, j, n_columns, x, i, rows, epilogue, product, y, ldy);
+            }
         }
     }
     tiles_end();

@@ -128,11 +128,12 @@ static inline void multiply_panel_f32(const struct matrix_f32 *w, size_t column,
     }
 }
 
-static void multiply_f32(const struct matrix_f32 *w, size_t n_rows, const float *x, size_t ldx,
-                         size_t n_in, enum epilogue epilogue, float *y, size_t ldy, void *scratch)
+/* The rows of one block. Those of x that a panel's weights meet are copied so that they
+ * lie close together. */
+static inline void multiply_block_f32(const struct matrix_f32 *w, size_t n_rows, const float *x,
+                                      size_t ldx, size_t n_in, enum epilogue epilogue, float *y,
+                                      size_t ldy, float *copy)
 {
-    float *copy = scratch;
-
     for (size_t block = 0; block < w->n_in; block += F32_BLOCK) {
         const size_t n_block = w->n_in - block < F32_BLOCK ? w->n_in - block : F32_BLOCK;
         const size_t n = n_in - block < n_block ? n_in - block : n_block;
@@ -144,4 +145,14 @@ static void multiply_f32(const struct matrix_f32 *w, size_t n_rows, const float 
         for (size_t column = 0; column < w->n_out; column += I8_OUTPUTS)
             multiply_panel_f32(w, column, block, n_block, n_rows, copy, epilogue, y, ldy);
     }
+}
+
+static void multiply_f32(const struct matrix_f32 *w, size_t n_rows, const float *x, size_t ldx,
+                         size_t n_in, enum epilogue epilogue, float *y, size_t ldy, void *scratch)
+{
+    const size_t block_rows = rows_of_block(n_rows, F32_ROWS);
+
+    for (size_t i = 0; i < n_rows; i += block_rows)
+        multiply_block_f32(w, n_rows - i < block_rows ? n_rows - i : block_rows, x + i * ldx, ldx,
+                           n_in, epilogue, y + i * ldy, ldy, scratch);
 }
