@@ -8,6 +8,7 @@
 # ONNX        the same as ONNX, float32; ONNX_I8: int8
 # TOKENIZER   its tokenizer.json, for the peers in Python
 # GGUF        the same as GGUF (make_gguf.py), float32; GGUF_I8: Q8_0
+# OPENVINO    1: OpenVINO too, which reads ONNX, in float32 and in bfloat16
 # TORCH       1: PyTorch too, which reads MODEL, in float32 and in bfloat16
 # PASSAGES    a text a line, all of 128 tokens (make_texts.py makes both of these)
 # MIXED       a text a line, of 8 to 480 tokens
@@ -57,6 +58,7 @@ speed() {
 	ernie-int8) ernie_speed "$MODEL_I8" "$2" "$3" ;;
 	onnxruntime) peer onnxruntime "$ONNX" "$2" "$3" ;;
 	onnxruntime-int8) peer onnxruntime "$ONNX_I8" "$2" "$3" ;;
+	openvino | openvino-bf16) peer "$1" "$ONNX" "$2" "$3" ;;
 	torch | torch-bf16) peer "$1" "$MODEL" "$2" "$3" ;;
 	llama.cpp) llama "$GGUF" "$2" "$3" ;;
 	llama.cpp-q8_0) llama "$GGUF_I8" "$2" "$3" ;;
@@ -80,6 +82,8 @@ both() {
 add ernie-int8 "${MODEL_I8:-}" MODEL_I8
 add onnxruntime "$(both "${TOKENIZER:-}" "${ONNX:-}")" 'ONNX, TOKENIZER'
 add onnxruntime-int8 "$(both "${TOKENIZER:-}" "${ONNX_I8:-}")" 'ONNX_I8, TOKENIZER'
+add openvino "$(both "${TOKENIZER:-}" "${ONNX:+${OPENVINO:-}}")" 'OPENVINO, ONNX, TOKENIZER'
+add openvino-bf16 "$(both "${TOKENIZER:-}" "${ONNX:+${OPENVINO:-}}")" 'OPENVINO, ONNX, TOKENIZER'
 add torch "$(both "${TOKENIZER:-}" "${TORCH:-}")" 'TORCH, TOKENIZER'
 add torch-bf16 "$(both "${TOKENIZER:-}" "${TORCH:-}")" 'TORCH, TOKENIZER'
 add llama.cpp "${GGUF:-}" GGUF

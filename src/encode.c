@@ -17,7 +17,7 @@
 
 /* Tokens of a batch: enough that the weights, read once for all of them, cost little,
  * and few enough that what flows between layers stays in the cache. */
-#define BATCH_TOKENS 1024
+#define BATCH_TOKENS 512
 
 /* Threads that share the layers of one text: more would wait for each other longer than
  * they work. */
