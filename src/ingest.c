@@ -1,6 +1,8 @@
 /* Documents on their way in: file -> text -> chunks -> embeddings -> rows. Files
  * are read and cut one after another, their chunks are embedded many at a time on
- * all threads, and each document is then written in a transaction of its own. */
+ * all threads, and each document is then written in a transaction of its own. While
+ * one batch of documents is with the encoder, the one before is written and the next
+ * is read. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 #include "database.h"
 #include "document/chunk.h"
 #include "document/extract.h"
+#include "embedder.h"
 #include "encode.h"
 #include "model/model.h"
 #include "scan.h"
@@ -23,9 +26,9 @@
 /* A text larger than this is a log or a dump; it would fill the collection. */
 #define MAX_FILE_BYTES (64u << 20)
 /* Chunks embedded in one call for each thread: enough to share evenly, and few
- * enough that a request to stop is heard within a second or so. */
+ * enough that a request to stop is heard within a second or so. As many make a batch. */
 #define CHUNKS_PER_THREAD 32
-/* Documents that wait for such a call at most. */
+/* Documents of a batch at most. */
 #define MAX_JOBS 256
 
 /* One document between its file and its rows. */
@@ -37,6 +40,15 @@ struct job {
     int same_bytes; /* as the store has: only the times are new */
 };
 
+/* Documents that are embedded together. */
+struct batch {
+    struct job *jobs; /* [MAX_JOBS] */
+    size_t n_jobs, n_chunks;
+    const char **texts; /* [n_chunks], with sizes and embeddings once the encoder has it */
+    size_t *sizes;
+    float *embeddings; /* [n_chunks][dim] */
+};
+
 struct ingest {
     struct ernie_database *database;
     const struct ernie_index_options *options;
@@ -46,9 +58,12 @@ struct ingest {
     ernie_encoder *encoder;
     struct ernie_encode_options how; /* to embed: the passage prompt, the numbers kept */
     size_t n_threads;
+    struct embedder *embedder;
+    size_t room; /* tokens of a text besides [CLS], prompt and [SEP] */
     struct tokenizer_scratch *scratch;
-    struct job *jobs; /* [MAX_JOBS] */
-    size_t n_jobs, n_chunks; /* waiting to be embedded and written */
+    struct batch batches[2];
+    struct batch *filling;   /* the one that files become jobs of */
+    struct batch *embedding; /* the one that the encoder has, or NULL */
 };
 
 /* ---- progress ---------------------------------------------------------- */
@@ -123,13 +138,12 @@ static size_t token_room(const struct ingest *ingest)
 
 static int job_cut(struct job *job, struct ingest *ingest, ernie_error *err)
 {
-    const size_t room = token_room(ingest);
     int status = chunk_text(job->extract.text.data, job->extract.text.size,
-                            room < CHUNK_TOKENS ? room : CHUNK_TOKENS, count_tokens, ingest,
-                            &job->chunks, err);
+                            ingest->room < CHUNK_TOKENS ? ingest->room : CHUNK_TOKENS,
+                            count_tokens, ingest, &job->chunks, err);
 
     if (status == ERNIE_OK)
-        ingest->n_chunks += job->chunks.n;
+        ingest->filling->n_chunks += job->chunks.n;
     return status;
 }
 
@@ -296,38 +310,51 @@ done:
 
 /* ---- embedding --------------------------------------------------------- */
 
-/* Embeds the chunks of all jobs into embeddings [n_chunks][dim], in slices, so
- * that a request to stop is heard. */
-static int embed_jobs(struct ingest *ingest, float *embeddings, ernie_error *err)
+static void batch_reset(struct batch *batch)
 {
-    const size_t dim = ingest->how.dim;
-    const size_t slice = ingest->n_threads * CHUNKS_PER_THREAD;
-    const char **texts = memory_new(ingest->n_chunks, sizeof *texts);
-    size_t *sizes = memory_new(ingest->n_chunks, sizeof *sizes);
-    size_t n = 0;
-    int status = ERNIE_OK;
+    for (size_t i = 0; i < batch->n_jobs; i++)
+        job_reset(&batch->jobs[i]);
+    memory_free(batch->texts);
+    memory_free(batch->sizes);
+    memory_free(batch->embeddings);
+    *batch = (struct batch){ .jobs = batch->jobs };
+}
 
-    if (texts == NULL || sizes == NULL)
-        status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    for (size_t i = 0; status == ERNIE_OK && i < ingest->n_jobs; i++) {
-        const struct job *job = &ingest->jobs[i];
+/* Gives the encoder the chunks of the batch's jobs. */
+static int batch_embed(struct batch *batch, struct ingest *ingest, ernie_error *err)
+{
+    size_t n = 0;
+
+    batch->texts = memory_new(batch->n_chunks, sizeof *batch->texts);
+    batch->sizes = memory_new(batch->n_chunks, sizeof *batch->sizes);
+    batch->embeddings = memory_new(batch->n_chunks, ingest->how.dim * sizeof *batch->embeddings);
+    if (batch->texts == NULL || batch->sizes == NULL || batch->embeddings == NULL)
+        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    for (size_t i = 0; i < batch->n_jobs; i++) {
+        const struct job *job = &batch->jobs[i];
 
         for (size_t j = 0; j < job->chunks.n; j++, n++) {
-            texts[n] = job->extract.text.data + job->chunks.chunk[j].start;
-            sizes[n] = job->chunks.chunk[j].end - job->chunks.chunk[j].start;
+            batch->texts[n] = job->extract.text.data + job->chunks.chunk[j].start;
+            batch->sizes[n] = job->chunks.chunk[j].end - job->chunks.chunk[j].start;
         }
     }
-    for (size_t i = 0; status == ERNIE_OK && i < n; i += slice) {
-        size_t count = n - i < slice ? n - i : slice;
+    embedder_begin(ingest->embedder, n, batch->texts, batch->sizes, batch->embeddings);
+    ingest->embedding = batch;
+    return ERNIE_OK;
+}
 
-        status = encode_texts(ingest->encoder, count, texts + i, sizes + i, &ingest->how,
-                              embeddings + i * dim, err);
-        ingest->report->n_chunks += count;
-        if (status == ERNIE_OK)
+/* Until the encoder is done with what it has. */
+static int wait_for_encoder(struct ingest *ingest, ernie_error *err)
+{
+    size_t n_more;
+    int status;
+
+    do {
+        status = embedder_wait(ingest->embedder, &n_more, err);
+        ingest->report->n_chunks += n_more;
+        if (status == ERNIE_OK && n_more > 0)
             status = report_progress(ingest, NULL, NULL, err);
-    }
-    memory_free(texts);
-    memory_free(sizes);
+    } while (status == ERNIE_OK && n_more > 0);
     return status;
 }
 
@@ -398,31 +425,17 @@ static void count_job(struct ernie_index_report *report, const struct job *job)
         report->n_added++;
 }
 
-static void drop_jobs(struct ingest *ingest)
+static int batch_write(struct batch *batch, struct ingest *ingest, ernie_error *err)
 {
-    for (size_t i = 0; i < ingest->n_jobs; i++)
-        job_reset(&ingest->jobs[i]);
-    ingest->n_jobs = 0;
-    ingest->n_chunks = 0;
-}
+    const float *embeddings = batch->embeddings;
+    int status = ERNIE_OK;
 
-/* Embeds and writes what waits. */
-static int flush(struct ingest *ingest, ernie_error *err)
-{
-    const size_t dim = ingest->how.dim;
-    float *embeddings = memory_new(ingest->n_chunks, dim * sizeof *embeddings);
-    size_t n = 0;
-    int status;
-
-    if (embeddings == NULL)
-        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    status = embed_jobs(ingest, embeddings, err);
-    for (size_t i = 0; status == ERNIE_OK && i < ingest->n_jobs; i++) {
-        struct job *job = &ingest->jobs[i];
+    for (size_t i = 0; status == ERNIE_OK && i < batch->n_jobs; i++) {
+        struct job *job = &batch->jobs[i];
         int64_t id;
 
-        status = write_job(ingest, job, embeddings + n * dim, &id, err);
-        n += job->chunks.n;
+        status = write_job(ingest, job, embeddings, &id, err);
+        embeddings += job->chunks.n * ingest->how.dim;
         if (status != ERNIE_OK)
             break;
         count_job(ingest->report, job);
@@ -432,8 +445,37 @@ static int flush(struct ingest *ingest, ernie_error *err)
             status = report_file(ingest, job->document.path, job->document.size_bytes,
                                  job->failure, err);
     }
-    memory_free(embeddings);
-    drop_jobs(ingest);
+    return status;
+}
+
+/* The encoder takes the batch that is full; the one it had is written meanwhile, and is
+ * the next to be filled. */
+static int pass_on(struct ingest *ingest, ernie_error *err)
+{
+    struct batch *full = ingest->filling, *done = ingest->embedding;
+    int status = ERNIE_OK;
+
+    if (done != NULL)
+        status = wait_for_encoder(ingest, err);
+    if (status == ERNIE_OK)
+        status = batch_embed(full, ingest, err);
+    if (status == ERNIE_OK && done != NULL)
+        status = batch_write(done, ingest, err);
+    ingest->filling = &ingest->batches[full == &ingest->batches[0]];
+    if (status == ERNIE_OK)
+        batch_reset(ingest->filling);
+    return status;
+}
+
+/* Embeds and writes what waits. */
+static int flush(struct ingest *ingest, ernie_error *err)
+{
+    int status = pass_on(ingest, err);
+
+    if (status == ERNIE_OK)
+        status = wait_for_encoder(ingest, err);
+    if (status == ERNIE_OK)
+        status = batch_write(ingest->embedding, ingest, err);
     return status;
 }
 
@@ -458,22 +500,32 @@ static int ingest_init(struct ingest *ingest, struct ernie_database *database,
         return status;
     ingest->how = (struct ernie_encode_options){ .prompt = model_passage_prompt(database->model),
                                                  .dim = database->dim };
-    ingest->jobs = memory_new(MAX_JOBS, sizeof *ingest->jobs);
-    if (ingest->jobs == NULL)
-        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    ingest->filling = &ingest->batches[0];
+    for (size_t i = 0; i < 2; i++) {
+        ingest->batches[i].jobs = memory_new(MAX_JOBS, sizeof *ingest->batches[i].jobs);
+        if (ingest->batches[i].jobs == NULL)
+            return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    }
     status = tokenizer_scratch_new(&ingest->scratch, err);
     if (status == ERNIE_OK)
         status = ernie_encoder_new(database->model, options != NULL ? options->n_threads : 0,
                                    &ingest->encoder, err);
-    if (status == ERNIE_OK)
+    if (status == ERNIE_OK) {
         ingest->n_threads = encoder_n_threads(ingest->encoder);
+        ingest->room = token_room(ingest);
+        status = embedder_new(ingest->encoder, &ingest->how,
+                              ingest->n_threads * CHUNKS_PER_THREAD, &ingest->embedder, err);
+    }
     return status;
 }
 
 static void ingest_reset(struct ingest *ingest)
 {
-    drop_jobs(ingest);
-    memory_free(ingest->jobs);
+    embedder_free(ingest->embedder); /* it borrows from a batch */
+    for (size_t i = 0; i < 2; i++) {
+        batch_reset(&ingest->batches[i]);
+        memory_free(ingest->batches[i].jobs);
+    }
     tokenizer_scratch_free(ingest->scratch);
     ernie_encoder_free(ingest->encoder);
     scan_reset(&ingest->scan);
@@ -486,14 +538,15 @@ static int embed_files(struct ingest *ingest, ernie_error *err)
 
     ingest->now.stage = ERNIE_STAGE_EMBED;
     for (size_t i = 0; status == ERNIE_OK && i < ingest->scan.n_files; i++) {
-        struct job *job = &ingest->jobs[ingest->n_jobs];
+        struct batch *batch = ingest->filling;
+        struct job *job = &batch->jobs[batch->n_jobs];
         int is_job;
 
         status = prepare(ingest, &ingest->scan.file[i], job, &is_job, err);
         if (status != ERNIE_OK || !is_job)
             job_reset(job);
-        else if (++ingest->n_jobs == MAX_JOBS || ingest->n_chunks >= enough)
-            status = flush(ingest, err);
+        else if (++batch->n_jobs == MAX_JOBS || batch->n_chunks >= enough)
+            status = pass_on(ingest, err);
     }
     return status == ERNIE_OK ? flush(ingest, err) : status;
 }
@@ -584,7 +637,7 @@ int ernie_add_text(ernie_database *database, const char *name, const char *title
     status = ingest_init(&ingest, database, NULL, &report, err);
     if (status != ERNIE_OK)
         goto done;
-    job = &ingest.jobs[ingest.n_jobs++];
+    job = &ingest.filling->jobs[ingest.filling->n_jobs++];
     size = strlen(text);
     status = hash_text(title, text, &hash, err);
     if (status != ERNIE_OK)

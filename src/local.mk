@@ -21,6 +21,7 @@ libsearch_la_CPPFLAGS = $(AM_CPPFLAGS) -DPACKAGE_VERSION='"$(PACKAGE_VERSION)"'
 
 lib_LTLIBRARIES += libernie.la
 libernie_la_SOURCES = \
+	src/embedder.c src/embedder.h \
 	src/ingest.c \
 	src/quantize.c \
 	src/vocabulary.c \
