@@ -99,6 +99,9 @@ check 'embed says what it cuts' sh -c 'yes 中文 | head -2000 | tr -d "\n" | "$
 	grep -q "1 text is longer than the model.s 512 tokens" err' "$ernie"
 mkdir prompted && cp -r "$models/ernie-micro-zh-en/." prompted && chmod -R u+w prompted
 echo '{"prompts": {"query": "问题：", "passage": "文字："}}' >prompted/config_sentence_transformers.json
+check 'ERNIE_THREADS counts' run 2 env ERNIE_THREADS=x "$ernie" embed 茶
+check 'a wrong ERNIE_THREADS is named' one_line_error 'ERNIE_THREADS x'
+check '--threads goes before it' run 0 env ERNIE_THREADS=x "$ernie" embed --threads 1 茶
 check 'embed --prompt' run 0 "$ernie" embed -m prompted --prompt query --format f32 茶
 mv out one
 check 'embed --prompt puts the prompt first' run 0 "$ernie" embed -m prompted --format f32 问题：茶

@@ -8,7 +8,7 @@ models=$(cd "$srcdir" && pwd)/models
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 export XDG_DATA_HOME="$work/data"
-unset ERNIE_DB ERNIE_MODEL 2>/dev/null || true
+unset ERNIE_DB ERNIE_MODEL ERNIE_THREADS 2>/dev/null || true
 n_passed=0 n_failed=0
 
 # check NAME COMMAND...: the command must succeed.

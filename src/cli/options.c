@@ -52,7 +52,7 @@ static const struct option_row rows[] = {
     { OPTION_TOKENS, LONG_TOKENS, "tokens", NULL, "the vector of each token, not of the text" },
     { OPTION_PAIRS, LONG_PAIRS, "pairs", NULL, "texts come in twos; lines have a tab between" },
     { OPTION_RERANK, LONG_RERANK, "rerank", "DIR", "a cross-encoder that orders the best 50 anew" },
-    { OPTION_THREADS, 't', "threads", "N", "threads (one a core)" },
+    { OPTION_THREADS, 't', "threads", "N", "threads ($ERNIE_THREADS, else one a core)" },
 };
 #define N_ROWS (sizeof rows / sizeof rows[0])
 
@@ -96,7 +96,7 @@ static int parse_count(const char *name, const char *text, size_t *out)
     value = strtoull(text, &end, 10);
     if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || value == 0 ||
         value > SIZE_MAX)
-        return fail("--%s %s: not a number of 1 or more", name, text);
+        return fail("%s %s: not a number of 1 or more", name, text);
     *out = (size_t)value;
     return -1;
 }
@@ -132,7 +132,7 @@ static int set_option(const struct command *command, int letter, const char *val
         out->model = value;
         return -1;
     case 'k':
-        return parse_count("limit", value, &out->k);
+        return parse_count("--limit", value, &out->k);
     case LONG_CHUNKS:
         out->all_chunks = 1;
         return -1;
@@ -160,7 +160,7 @@ static int set_option(const struct command *command, int letter, const char *val
         out->pair = value;
         return -1;
     case LONG_MAX_TOKENS:
-        return parse_count("max-tokens", value, &out->max_tokens);
+        return parse_count("--max-tokens", value, &out->max_tokens);
     case LONG_PROMPT:
         out->prompt = value;
         return -1;
@@ -177,9 +177,9 @@ static int set_option(const struct command *command, int letter, const char *val
         out->rerank = value;
         return -1;
     case LONG_DIM:
-        return parse_count("dim", value, &out->dim);
+        return parse_count("--dim", value, &out->dim);
     case 't':
-        return parse_count("threads", value, &out->n_threads);
+        return parse_count("--threads", value, &out->n_threads);
     default:
         return EXIT_TROUBLE;
     }
@@ -233,6 +233,9 @@ int options_parse(const struct command *command, int argc, char **argv, struct a
                         command->name);
         status = set_option(command, letter, optarg, out);
     }
+    if (status < 0 && (command->options & OPTION_THREADS) != 0 && out->n_threads == 0 &&
+        getenv("ERNIE_THREADS") != NULL)
+        status = parse_count("ERNIE_THREADS", getenv("ERNIE_THREADS"), &out->n_threads);
     out->n_words = (size_t)(argc - optind);
     out->words = argv + optind;
     return status;
