@@ -121,19 +121,24 @@ static void job_reset(struct job *job)
 static size_t count_tokens(void *data, const char *text, size_t size)
 {
     struct ingest *ingest = data;
+    const size_t n = tokenizer_count(ingest->database->model->tokenizer, ingest->scratch, text,
+                                     size);
 
-    return tokenizer_count(ingest->database->model->tokenizer, ingest->scratch, text, size);
+    return n == TOKENIZER_NO_MEMORY ? CHUNK_NO_COUNT : n;
 }
 
 /* Tokens of a text that the model reads besides [CLS], prompt and [SEP]. Under a prompt
  * that leaves little, chunks stay half as long as the model reads and lose their ends:
  * chunks of a word would mean nothing. */
-static size_t token_room(const struct ingest *ingest)
+static int find_room(struct ingest *ingest, ernie_error *err)
 {
     const size_t room = encoder_text_room(ingest->database->model);
     const size_t n_prompt = encoder_prompt_tokens(ingest->encoder, ingest->how.prompt);
 
-    return n_prompt < room / 2 ? room - n_prompt : room - room / 2;
+    if (n_prompt == TOKENIZER_NO_MEMORY)
+        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    ingest->room = n_prompt < room / 2 ? room - n_prompt : room - room / 2;
+    return ERNIE_OK;
 }
 
 static int job_cut(struct job *job, struct ingest *ingest, ernie_error *err)
@@ -512,10 +517,11 @@ static int ingest_init(struct ingest *ingest, struct ernie_database *database,
                                    &ingest->encoder, err);
     if (status == ERNIE_OK) {
         ingest->n_threads = encoder_n_threads(ingest->encoder);
-        ingest->room = token_room(ingest);
+        status = find_room(ingest, err);
+    }
+    if (status == ERNIE_OK)
         status = embedder_new(ingest->encoder, &ingest->how,
                               ingest->n_threads * CHUNKS_PER_THREAD, &ingest->embedder, err);
-    }
     return status;
 }
 
