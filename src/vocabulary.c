@@ -273,12 +273,15 @@ static int rewrite_member(void *data, const char *key, const json *value, ernie_
     return ERNIE_OK;
 }
 
+/* value: JSON, or NULL when memory for it ran out. */
 static int rewrite(const char *path, const json *document, const char *member, const char *value,
                    ernie_error *err)
 {
     struct rewriting rewriting = { .member = member, .value = value };
     int status = ERNIE_OK;
 
+    if (value == NULL)
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
     buffer_append_char(&rewriting.out, '{');
     json_each_member(document, rewrite_member, &rewriting, NULL);
     if (!rewriting.is_done) {
@@ -287,7 +290,7 @@ static int rewrite(const char *path, const json *document, const char *member, c
         buffer_printf(&rewriting.out, ": %s", value);
     }
     buffer_append_text(&rewriting.out, "\n}\n");
-    if (rewriting.out.failed || value == NULL)
+    if (rewriting.out.failed)
         status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
     else
         status = file_replace(path, rewriting.out.data, rewriting.out.size, err);

@@ -184,6 +184,15 @@ check 'model quantize of int8, said' one_line_error 'int8 already'
 check 'model quantize by texts' run 0 "$ernie" model quantize "$small" small3 --calibrate texts
 check 'model of nothing' run 2 "$ernie" model
 check 'model of nothing, said' one_line_error 'show, quantize'
+check 'model add-tokens' run 0 "$ernie" model add-tokens "$small" grown 深度检索 GraphRAG 丆
+check 'model add-tokens says how many' grep -qx 'grown: 2 tokens added' out
+check 'model add-tokens says what was there' grep -q '^ernie: 丆: the model has it already$' err
+check 'model add-tokens: a word is a token' run 0 "$ernie" tokenize --model grown GraphRAG深度检索
+check 'model add-tokens: two are' sh -c 'grep -q GraphRAG out && grep -q 深度检索 out'
+check 'model add-tokens over something' run 2 "$ernie" model add-tokens "$small" grown x
+check 'model add-tokens over something, said' one_line_error 'grown: exists already'
+check 'model add-tokens of none' run 2 "$ernie" model add-tokens "$small" grown2
+check 'model add-tokens of none, said' one_line_error 'and tokens'
 
 # ---- bench
 check 'bench encode' run 0 "$ernie" bench encode --input texts --threads 2

@@ -44,13 +44,13 @@
 
 enum part {
     CONFIG, VOCAB, WEIGHTS, TOKENIZER, SENTENCE_BERT, PROMPTS, MODULES, POOLING, DENSE, DENSE_WEIGHTS,
-    N_PARTS
+    TOKENIZER_JSON, N_PARTS
 };
 
 static const char *const part_name[N_PARTS] = {
     "config.json", "vocab.txt", "model.safetensors", "tokenizer_config.json",
     "sentence_bert_config.json", "config_sentence_transformers.json", "modules.json",
-    "1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors",
+    "1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors", "tokenizer.json",
 };
 
 static const char *const good_json[N_PARTS] = {
@@ -72,6 +72,15 @@ static const char *const good_json[N_PARTS] = {
     [POOLING] = "{\n\"pooling_mode\": \"mean\",\n\"include_prompt\": true\n}\n",
     [DENSE] = "{\n\"in_features\": 32,\n\"out_features\": 8,\n\"bias\": true,\n"
               "\"activation_function\": \"torch.nn.modules.activation.Tanh\"\n}\n",
+    /* Of which the good model, a BERT with vocab.txt, takes the added tokens. */
+    [TOKENIZER_JSON] =
+        "{\n\"added_tokens\": [{\"id\": 4, \"content\": \"[MASK]\", \"special\": true, \"lstrip\": true}],\n"
+        "\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFKC\"},\n"
+        "{\"type\": \"Replace\", \"pattern\": {\"String\": \"q\"}, \"content\": \"a\"}]},\n"
+        "\"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\": \"\xe2\x96\x81\"},\n"
+        "\"post_processor\": {\"type\": \"BertProcessing\", \"sep\": [\"[SEP]\", 3], \"cls\": [\"[CLS]\", 2]},\n"
+        "\"model\": {\"type\": \"Unigram\", \"unk_id\": 1, \"vocab\": [[\"[PAD]\", 0], [\"[UNK]\", 0],\n"
+        "[\"[CLS]\", 0], [\"[SEP]\", 0], [\"[MASK]\", 0], [\"a\", -1.5], [\"\xe4\xba\xba\", -2.5]]}\n}\n",
 };
 
 enum { F32, F16, BF16, I8 };
@@ -1048,11 +1057,68 @@ START_TEST(test_words_that_cannot_be)
 }
 END_TEST
 
+/* A model whose tokenizer.json counts, and not its vocab.txt. */
+static void begin_json(void)
+{
+    begin();
+    replace(TOKENIZER, "{\n", "{\n\"tokenizer_class\": \"TokenizersBackend\",\n");
+}
+
+/* What check_tokenizer_json does not: much of anything. */
+START_TEST(test_tokenizers_that_are_too_much)
+{
+    static const struct {
+        const char *from, *begin, *unit, *end;
+        size_t n;
+        const char *words;
+    } cases[] = {
+        { "[\"a\", -1.5]", "", "[\"a\",0],", "[\"a\", 0]", 30000, "model.vocab: not an array of 1..vocab_size" },
+        { "[\"a\", -1.5]", "", "[\"a\",0],", "[\"a\", 0]", 2000000, "values" },
+        { "\"a\", -1.5", "\"", "a", "\", -1.5", 1000000, "model.vocab: entry 5 is no piece" },
+        { "[MASK]", "", "x", "", 1000000, "added token 4: not a word" },
+        { "\"added_tokens\": [", "\"added_tokens\": [", "{\"id\":4,\"content\":\"x\"},", "", 16000,
+          "added tokens: x: id 4, but the vocabulary says otherwise" },
+        { "{\"type\": \"NFKC\"}", "", "{\"type\":\"NFKC\"},", "{\"type\": \"NFKC\"}", 16,
+          "normalizer: more than 16 steps" },
+        { "{\"type\": \"NFKC\"}", "", "{\"type\":\"NFKC\"},", "{\"type\": \"NFKC\"}", 30000,
+          "normalizer: more than 16 steps" },
+        { "{\"type\": \"NFKC\"}", "", "{\"type\":\"Sequence\",\"normalizers\":[", "", 1000, "brackets deep" },
+        { "\"String\": \"q\"}, \"content\": \"a\"", "\"String\": \"a\"}, \"content\": \"", "a", "\"", 5,
+          "normalizer: makes a text more than 4 times" },
+        { "\"String\": \"q\"}, \"content\": \"a\"", "\"Regex\": \" +\"}, \"content\": \"", " ", "\"", 1000000,
+          "normalizer: makes a text more than 4 times" },
+        { "{\"type\": \"NFKC\"}", "", "{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aa\"},",
+          "{\"type\": \"NFKC\"}", 3, "normalizer: makes a text more than 4 times" },
+        { "{\"type\": \"NFKC\"}", "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"", "AAAA", "\"}",
+          250000, "precompiled_charsmap: the trie is not whole" },
+        { "{\"type\": \"NFKC\"}", "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"", "/", "\"}",
+          1000000, "precompiled_charsmap: the trie runs past" },
+        { "{\"type\": \"NFKC\"}", "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"BAAAAAAAAA",
+          "BBBB", "\"}", 1000, "precompiled_charsmap: a string of more than 64" },
+    };
+    struct buffer to = { 0 };
+
+    begin_json();
+    try(EITHER, "", "a good tokenizer.json");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        begin_json();
+        buffer_clear(&to);
+        buffer_append_text(&to, cases[i].begin);
+        repeat(&to, cases[i].unit, cases[i].n);
+        buffer_append_text(&to, cases[i].end);
+        replace(TOKENIZER_JSON, cases[i].from, to.data);
+        try(REFUSED, cases[i].words, "tokenizer.json: %zu times %.40s", cases[i].n, cases[i].unit);
+    }
+    buffer_reset(&to);
+    check_none_wrong();
+}
+END_TEST
+
 /* What no JSON file may be, whichever it is. */
 START_TEST(test_json_that_is_none)
 {
     static const enum part files[] = { CONFIG, TOKENIZER, SENTENCE_BERT, PROMPTS, MODULES,
-                                       POOLING, DENSE };
+                                       POOLING, DENSE, TOKENIZER_JSON };
     static const struct {
         const char *text;
         size_t n;
@@ -1098,7 +1164,8 @@ START_TEST(test_json_that_is_none)
             part_name[files[i]]);
         begin();
         write_all();
-        ck_assert_int_eq(truncate(path_of(part_name[files[i]]), (17 << 20) + 1), 0);
+        ck_assert_int_eq(truncate(path_of(part_name[files[i]]),
+                                  files[i] == TOKENIZER_JSON ? (64 << 20) + 1 : (17 << 20) + 1), 0);
         open_case(REFUSED, model_directory, "more than the limit", part_name[files[i]]);
     }
     buffer_reset(&text);
@@ -1152,10 +1219,10 @@ START_TEST(test_what_is_no_file)
 
     for (size_t i = 0; i < N_PARTS; i++) {
         for (size_t j = 0; j < COUNT(commands); j++) {
-            /* What is not there, an optional file may be, and an empty one is none. */
+            /* What is not there, an optional file may be, and an empty one is none. Of the
+             * two files of words the other is enough. */
             const int absent = j >= COUNT(commands) - 2;
-            const int needed = i == CONFIG || i == VOCAB || i == WEIGHTS || i == DENSE ||
-                               i == DENSE_WEIGHTS;
+            const int needed = i == CONFIG || i == WEIGHTS || i == DENSE || i == DENSE_WEIGHTS;
 
             begin();
             write_all();
@@ -1268,7 +1335,10 @@ START_TEST(test_random_changes)
         const unsigned n = seed % 4 + 1;
 
         random_state = seed;
-        begin();
+        if (seed % 3 == 0)
+            begin_json();
+        else
+            begin();
         for (unsigned i = 0; i < n; i++) {
             enum part at = (enum part)random_below(N_PARTS);
 
@@ -1400,6 +1470,7 @@ int main(void)
     tcase_add_test(all, test_settings_that_do_not_fit_the_weights);
     tcase_add_test(all, test_other_settings_that_cannot_be);
     tcase_add_test(all, test_words_that_cannot_be);
+    tcase_add_test(all, test_tokenizers_that_are_too_much);
     tcase_add_test(all, test_json_that_is_none);
     tcase_add_test(all, test_files_that_are_cut_or_too_long);
     tcase_add_test(all, test_what_is_no_file);

@@ -96,6 +96,12 @@ check_quantize_SOURCES = tests/check_quantize.c tests/faults.h src/quantize.c
 check_quantize_CPPFLAGS = $(TEST_CPPFLAGS)
 check_quantize_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += check_vocabulary
+
+check_vocabulary_SOURCES = tests/check_vocabulary.c tests/faults.h src/vocabulary.c
+check_vocabulary_CPPFLAGS = $(TEST_CPPFLAGS)
+check_vocabulary_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
+
 check_PROGRAMS += check_document
 
 check_document_SOURCES = tests/check_document.c tests/faults.h

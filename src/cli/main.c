@@ -37,7 +37,7 @@ const struct command commands[] = {
     { "rerank", "QUERY FILE", "order the lines of a file by how well they answer",
       OPTION_MODEL | OPTION_FORMAT | OPTION_THREADS, "text json jsonl", cmd_rerank },
     { "model", "show [DIR] | quantize DIR OUT | add-tokens DIR OUT TOKEN...",
-      "what a model is; make one of it with int8 weights, or with more words",
+      "show a model; give one int8 weights, or more words",
       OPTION_FORMAT | OPTION_CALIBRATE, "text json", cmd_model },
     { "bench", "encode", "how fast the model reads texts on this machine",
       OPTION_MODEL | OPTION_INPUT | OPTION_FORMAT | OPTION_THREADS, "text json", cmd_bench },

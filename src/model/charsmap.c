@@ -42,6 +42,19 @@ static uint32_t load_u32le(const unsigned char *bytes)
            (uint32_t)bytes[3] << 24;
 }
 
+/* Whether all strings, each with a 0 byte behind it, are short enough: a map is to make no
+ * text endless. */
+static int strings_are_short(const char *strings, size_t size)
+{
+    for (size_t start = 0, i = 0; i < size; i++) {
+        if (i - start > CHARSMAP_MAX_BYTES)
+            return 0;
+        if (strings[i] == '\0')
+            start = i + 1;
+    }
+    return 1;
+}
+
 int charsmap_new(const void *blob, size_t size, struct charsmap **out, ernie_error *err)
 {
     int status;
@@ -56,6 +69,9 @@ int charsmap_new(const void *blob, size_t size, struct charsmap **out, ernie_err
         return error_set(err, ERNIE_EFORMAT, "precompiled_charsmap: the trie is not whole");
     if (!utf8_valid((const char *)bytes + 4 + trie_size, size - 4 - trie_size))
         return error_set(err, ERNIE_EFORMAT, "precompiled_charsmap: the strings are not UTF-8");
+    if (!strings_are_short((const char *)bytes + 4 + trie_size, size - 4 - trie_size))
+        return error_set(err, ERNIE_EFORMAT, "precompiled_charsmap: a string of more than %d bytes",
+                         CHARSMAP_MAX_BYTES);
 
     map = memory_new(1, sizeof *map);
     if (map == NULL)

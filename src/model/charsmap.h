@@ -8,11 +8,13 @@
 
 #include "base/error.h"
 
+#define CHARSMAP_MAX_BYTES 64 /* of a string; Unicode's NFKC has 33, for U+FDFA */
+
 struct charsmap; /* unchanging: threads share it */
 
 /* Copies blob [size]: the trie's size in bytes (u32, little-endian), the trie,
  * the strings. Returns ERNIE_EFORMAT when the trie runs past the end or the
- * strings are not UTF-8; other damage shows as characters that become nothing
+ * strings are not UTF-8 or too long; other damage shows as characters that become nothing
  * else. */
 int charsmap_new(const void *blob, size_t size, struct charsmap **out, ernie_error *err);
 void charsmap_free(struct charsmap *charsmap);

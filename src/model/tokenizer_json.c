@@ -10,7 +10,12 @@
 
 #define MAX_FILE_BYTES  (64u << 20)
 #define MAX_JSON_DEPTH  64
-#define MAX_JSON_VALUES (4u << 20)
+/* Of values in a file: besides a few, those of a piece and those of an added token for each
+ * of the ids there are, since each takes some 50 bytes where its file has 2. */
+#define MAX_JSON_VALUES  100000
+#define MAX_VALUES_OF_ID 20
+#define MAX_STEPS        16 /* of a normalizer */
+#define MAX_GROWTH       4  /* of a text by all replacements */
 #define MAX_WORD_BYTES  1024
 
 /* A file while it is read. */
@@ -36,7 +41,7 @@ static int reading_open(const char *directory, const char *name, size_t vocab_si
     if (status == ERNIE_OK) {
         out->hash = hash_of(file.data, file.size);
         status = json_check_size(out->path, (const char *)file.data, file.size, MAX_JSON_DEPTH,
-                                 MAX_JSON_VALUES, err);
+                                 MAX_JSON_VALUES + MAX_VALUES_OF_ID * vocab_size, err);
     }
     if (status == ERNIE_OK)
         status = json_parse(out->path, (const char *)file.data, file.size, &out->document, err);
@@ -474,16 +479,48 @@ static int add_prepend(const struct reading *reading, const json *part,
     return text_normalizer_add_prepend(out, content, size, err);
 }
 
+/* A few harmless steps can make any text endless: "a" to "aa", "a" to "aa", ... */
+struct steps {
+    size_t n, n_charsmaps;
+    double growth;
+};
+
+static int count_step(const struct reading *reading, const json *part, struct steps *steps,
+                      ernie_error *err)
+{
+    const char *type = type_of(part);
+    size_t from = 1, to = 0;
+
+    if (++steps->n > MAX_STEPS)
+        return wrong(reading, "normalizer", "more than 16 steps", err);
+    if (strcmp(type, "Precompiled") == 0 && ++steps->n_charsmaps > 1)
+        return wrong(reading, "normalizer", "more than one charsmap", err);
+    if (strcmp(type, "Replace") == 0) {
+        json_to_text(json_member(json_member(part, "pattern"), "String"), &from);
+        json_to_text(json_member(part, "content"), &to);
+    } else if (strcmp(type, "Prepend") == 0) {
+        json_to_text(json_member(part, "prepend"), &to);
+    }
+    from = from > 0 ? from : 1; /* a regular expression, which takes a character or more */
+    if (to > from)
+        steps->growth *= (double)to / (double)from;
+    if (steps->growth > MAX_GROWTH)
+        return wrong(reading, "normalizer", "makes a text more than 4 times as long", err);
+    return ERNIE_OK;
+}
+
 /* One step, or a Sequence of steps; of no more levels than MAX_JSON_DEPTH. */
-static int add_normalizer(const struct reading *reading, const json *part,
+static int add_normalizer(const struct reading *reading, const json *part, struct steps *counted,
                           struct text_normalizer *out, ernie_error *err)
 {
     static const char *const forms[] = { [TEXT_NFC] = "NFC", [TEXT_NFD] = "NFD",
                                          [TEXT_NFKC] = "NFKC", [TEXT_NFKD] = "NFKD" };
     const char *type = type_of(part);
     const json *steps = json_member(part, "normalizers");
-    int status = ERNIE_OK;
+    int status = count_step(reading, part, counted, err);
 
+    if (status != ERNIE_OK)
+        return status;
     for (size_t i = 0; i < 4; i++)
         if (strcmp(type, forms[i]) == 0)
             return text_normalizer_add_form(out, (enum text_form)i, err);
@@ -502,7 +539,7 @@ static int add_normalizer(const struct reading *reading, const json *part,
     if (strcmp(type, "Sequence") != 0)
         return refuse(reading, "normalizer", type, err);
     for (size_t i = 0; status == ERNIE_OK && i < json_count(steps); i++)
-        status = add_normalizer(reading, json_element(steps, i), out, err);
+        status = add_normalizer(reading, json_element(steps, i), counted, out, err);
     return status;
 }
 
@@ -565,12 +602,13 @@ static int read_sentencepiece(const struct reading *reading, const json *model,
                               struct tokenizer_json *out, ernie_error *err)
 {
     const json *steps = json_member(reading->document, "normalizer");
+    struct steps counted = { .growth = 1 };
     int status = read_unigram(reading, model, out, err);
 
     if (status == ERNIE_OK)
         status = text_normalizer_new(&out->sentencepiece.normalizer, err);
     if (status == ERNIE_OK && !is_null(steps))
-        status = add_normalizer(reading, steps, out->sentencepiece.normalizer, err);
+        status = add_normalizer(reading, steps, &counted, out->sentencepiece.normalizer, err);
     if (status == ERNIE_OK)
         status = read_splitting(reading, &out->sentencepiece.metaspace, err);
     return status;
