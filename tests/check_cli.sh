@@ -11,7 +11,7 @@ check 'help fits 80 columns' awk 'length > 80 { exit 1 }' out
 for command in index search remove status verify rebuild embed similarity tokenize model bench classify rerank; do
 	check "help lists $command" grep -q "^  $command " out
 done
-for command in index search embed tokenize bench classify rerank; do
+for command in index search embed tokenize model bench classify rerank; do
 	check "$command --help" run 0 "$ernie" $command --help
 	check "$command --help fits 80 columns" awk 'length > 80 { exit 1 }' out
 	run 0 "$ernie" --help

@@ -27,7 +27,7 @@
 /* So little work that it says nothing: what is done once, whatever the text. */
 #define LITTLE (20 * (double)SIZE)
 
-static ernie_model *model;
+static ernie_model *model, *unigram; /* whose words are WordPiece's, and SentencePiece's */
 static struct tokenizer_scratch *scratch;
 
 /* ---- counting work ---- */
@@ -92,19 +92,22 @@ static void read_text(const struct buffer *bytes) { read_document("a.txt", bytes
 static void read_markdown(const struct buffer *bytes) { read_document("a.md", bytes); }
 static void read_html(const struct buffer *bytes) { read_document("a.html", bytes); }
 
-static void tokenize(const struct buffer *bytes)
+static void tokenize_by(const ernie_model *by, const struct buffer *bytes)
 {
     struct ernie_tokens tokens;
 
-    ck_assert_int_eq(ernie_tokenize(model, bytes->data, NULL, 0, &tokens, NULL), ERNIE_OK);
+    ck_assert_int_eq(ernie_tokenize(by, bytes->data, NULL, 0, &tokens, NULL), ERNIE_OK);
     ernie_tokens_reset(&tokens);
 }
+
+static void tokenize(const struct buffer *bytes) { tokenize_by(model, bytes); }
+static void tokenize_unigram(const struct buffer *bytes) { tokenize_by(unigram, bytes); }
 
 static const struct stage {
     const char *name;
     void (*run)(const struct buffer *bytes);
 } stages[] = { { "Markdown", read_markdown }, { "HTML", read_html }, { "text", read_text },
-               { "tokens", tokenize } };
+               { "tokens", tokenize }, { "Unigram's tokens", tokenize_unigram } };
 #define N_MARKUP_STAGES 2
 #define N_STAGES (sizeof stages / sizeof *stages)
 
@@ -298,14 +301,22 @@ START_TEST(test_ten_megabytes_are_encoded_as_fast_as_ten_kilobytes)
 }
 END_TEST
 
-static void open_model(void)
+static void open_one(const char *name, ernie_model **out)
 {
     const char *srcdir = getenv("srcdir");
     ernie_error err;
     char path[512];
 
-    snprintf(path, sizeof path, "%s/tests/data/encoder/bert-f32", srcdir != NULL ? srcdir : ".");
-    ck_assert_msg(ernie_model_open(path, &model, &err) == ERNIE_OK, "%s", err.message);
+    snprintf(path, sizeof path, "%s/tests/data/encoder/%s", srcdir != NULL ? srcdir : ".", name);
+    ck_assert_msg(ernie_model_open(path, out, &err) == ERNIE_OK, "%s", err.message);
+}
+
+static void open_model(void)
+{
+    ernie_error err;
+
+    open_one("bert-f32", &model);
+    open_one("xlmr-unigram", &unigram);
     ck_assert_int_eq(tokenizer_scratch_new(&scratch, &err), ERNIE_OK);
     open_counter();
 }
@@ -314,6 +325,7 @@ static void close_model(void)
 {
     tokenizer_scratch_free(scratch);
     ernie_model_close(model);
+    ernie_model_close(unigram);
     if (counter >= 0)
         close(counter);
 }

@@ -36,7 +36,7 @@ const struct command commands[] = {
       "text json jsonl", cmd_classify },
     { "rerank", "QUERY FILE", "order the lines of a file by how well they answer",
       OPTION_MODEL | OPTION_FORMAT | OPTION_THREADS, "text json jsonl", cmd_rerank },
-    { "model", "show [DIR] | quantize DIR OUT | add-tokens DIR OUT TOKEN...",
+    { "model", "show|quantize|add-tokens [DIR [OUT [TOKEN...]]]",
       "show a model; give one int8 weights, or more words",
       OPTION_FORMAT | OPTION_CALIBRATE, "text json", cmd_model },
     { "bench", "encode", "how fast the model reads texts on this machine",

@@ -209,8 +209,8 @@ static int check_directory(const char *directory, ernie_error *err)
 
     if (system_table.fstatat(AT_FDCWD, directory, &st, 0) == 0 && !S_ISDIR(st.st_mode))
         return error_set(err, ERNIE_EINVAL,
-                         "%s: not a directory: a model is one with config.json, vocab.txt and "
-                         "model.safetensors in it", directory);
+                         "%s: not a directory: a model is one with config.json, vocab.txt or "
+                         "tokenizer.json, and model.safetensors in it", directory);
     return ERNIE_OK;
 }
 
