@@ -396,6 +396,51 @@ START_TEST(test_multiply_i8_does_not_saturate)
 }
 END_TEST
 
+/* Every width of a row up to four times the widest vector, numbers of a row at both ends
+ * of what they can be, and queries that put all their length into one number or spread it. */
+START_TEST(test_scan_i8_on_every_width)
+{
+    enum { ROWS = 7, MAX = 8 * I8_INPUTS };
+    static int8_t rows[ROWS * MAX] __attribute__((aligned(64)));
+    static int16_t value[MAX];
+    static int8_t high[MAX];
+    static uint8_t low[MAX];
+    int32_t out[ROWS + 1];
+
+    for (size_t n = I8_INPUTS; n <= MAX; n += I8_INPUTS) {
+        for (unsigned kind = 0; kind < 4; kind++) {
+            struct scan_query query = { value, high, low, 0 };
+            float x[MAX];
+
+            fill(n, x, kind + (unsigned)n, (float)(SCAN_LENGTH / sqrt((double)n)));
+            for (size_t j = 0; j < n; j++) {
+                value[j] = kind == 0   ? (int16_t)(j == 3 ? -SCAN_LENGTH : 0)
+                           : kind == 1 ? (int16_t)(j == n - 1 ? SCAN_LENGTH : 0)
+                                       : (int16_t)x[j];
+                high[j] = (int8_t)floor(value[j] / 128.0);
+                low[j] = (uint8_t)(value[j] - 128 * high[j]);
+                query.high_sum += high[j];
+            }
+            for (size_t i = 0; i < ROWS; i++) {
+                fill(n, x, 77 + (unsigned)i, 127.99f);
+                for (size_t j = 0; j < n; j++)
+                    rows[i * n + j] = (int8_t)(i == 0 ? -127 : i == 1 ? 127 : (int)x[j]);
+            }
+            out[ROWS] = 42; /* must stay */
+            kernels[_i]->scan_i8(ROWS, n, rows, &query, out);
+            for (size_t i = 0; i < ROWS; i++) {
+                int64_t expected = 0;
+
+                for (size_t j = 0; j < n; j++)
+                    expected += (int64_t)rows[i * n + j] * value[j];
+                ck_assert_int_eq(out[i], expected);
+            }
+            ck_assert_int_eq(out[ROWS], 42);
+        }
+    }
+}
+END_TEST
+
 START_TEST(test_pick_gives_one_that_runs_here)
 {
     int known = 0;
@@ -412,7 +457,7 @@ int main(void)
                              test_add_gelu_tails, test_softmax, test_layer_norm,
                              test_attend, test_quantize, test_multiply_i8_on_every_tail,
                              test_multiply_i8_does_not_saturate,
-                             test_multiply_f32_on_every_tail };
+                             test_multiply_f32_on_every_tail, test_scan_i8_on_every_width };
     Suite *s = suite_create("kernel");
     TCase *loops = tcase_create("loops"), *others = tcase_create("blas");
     SRunner *runner;

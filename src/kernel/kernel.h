@@ -51,6 +51,17 @@ struct rows_i8 {
     int32_t *zero; /* [rows] */
 };
 
+/* A query whose products with 8-bit rows scan_i8 takes: whole numbers, together of
+ * length SCAN_LENGTH at most, so that no sum leaves int32 however many they are. The
+ * bytes are for instructions that multiply bytes: value = 128 * high + low. */
+#define SCAN_LENGTH 16256
+struct scan_query {
+    const int16_t *value; /* [n], a multiple of I8_INPUTS */
+    const int8_t *high;   /* [n], -127..127 */
+    const uint8_t *low;   /* [n], 0..127 */
+    int32_t high_sum;
+};
+
 #define KERNEL_MAX 7
 
 struct kernel { /* one table an instruction set */
@@ -110,6 +121,11 @@ struct kernel { /* one table an instruction set */
     void (*multiply_f32)(const struct matrix_f32 *w, size_t n_rows, const float *x, size_t ldx,
                          size_t n_in, enum epilogue epilogue, float *y, size_t ldy,
                          void *scratch);
+
+    /* out [n_rows] = sum of rows[i][j] * query[j], exactly; rows [n_rows][n] in
+     * -127..127, starting at a multiple of 64. */
+    void (*scan_i8)(size_t n_rows, size_t n, const int8_t *rows, const struct scan_query *query,
+                    int32_t *out);
 };
 
 extern const struct kernel kernel_scalar;

@@ -210,6 +210,8 @@ static void attend_bf16(size_t n, size_t head_size, const float *query, const fl
                         const float *value, size_t ld, float *context, size_t ldc, void *scratch);
 /* Both come after the loops, of which they use some. */
 
+#include "kernel/scan_vnni512.h"
+
 #include "kernel/kernel_loops.h"
 
 static inline void finish_row_f32(size_t n, const float *sum, const float *bias,

@@ -10,6 +10,8 @@ static void attend_bf16(size_t n, size_t head_size, const float *query, const fl
 #define ATTEND_BF16 attend_bf16
 /* It comes after the loops, of which it uses some. */
 
+#include "kernel/scan_vnni512.h"
+
 #include "kernel/kernel_loops.h"
 
 #define PANEL_ROWS 8 /* 8 x 2 registers of sums */

@@ -43,4 +43,28 @@ static void multiply_tile(size_t n_in, size_t rows, const uint8_t *x, const int8
             _mm256_store_si256((__m256i *)(product[row] + 8 * i), sum[row][i]);
 }
 
+/* VPDPBUSD wants one side unsigned: the row with its top bit turned over is the row plus
+ * 128, for which the sum of the high bytes makes up. Sums may wrap on the way; what
+ * comes out fits. */
+static inline int32_t scan_row(size_t n, const int8_t *row, const struct scan_query *query)
+{
+    const __m256i top = _mm256_set1_epi8(-128);
+    __m256i high = _mm256_setzero_si256(), low = _mm256_setzero_si256();
+    __m128i four;
+
+    for (size_t j = 0; j < n; j += 32) {
+        const __m256i a = _mm256_load_si256((const __m256i *)(row + j));
+
+        high = _mm256_dpbusd_avx_epi32(high, _mm256_xor_si256(a, top),
+                                       _mm256_loadu_si256((const __m256i *)(query->high + j)));
+        low = _mm256_dpbusd_avx_epi32(low, _mm256_loadu_si256((const __m256i *)(query->low + j)),
+                                      a);
+    }
+    low = _mm256_add_epi32(low, _mm256_slli_epi32(high, 7));
+    four = _mm_add_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+    four = _mm_hadd_epi32(four, four);
+    return (int32_t)((uint32_t)_mm_cvtsi128_si32(_mm_hadd_epi32(four, four)) -
+                     UINT32_C(128) * 128 * (uint32_t)query->high_sum);
+}
+
 #include "kernel/kernel_loops.h"

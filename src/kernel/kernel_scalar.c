@@ -24,4 +24,13 @@ static void multiply_tile(size_t n_in, size_t rows, const uint8_t *x, const int8
     }
 }
 
+static int32_t scan_row(size_t n, const int8_t *row, const struct scan_query *query)
+{
+    int32_t sum = 0;
+
+    for (size_t j = 0; j < n; j++)
+        sum += row[j] * query->value[j];
+    return sum;
+}
+
 #include "kernel/kernel_loops.h"

@@ -11,6 +11,7 @@ libkernel_la_SOURCES = \
 	src/kernel/kernel_scalar.c \
 	src/kernel/pack.c src/kernel/pack.h \
 	src/kernel/product_loops.h \
+	src/kernel/scan_vnni512.h \
 	src/kernel/tile_madd.h \
 	src/kernel/tile_vnni.h
 libkernel_la_CPPFLAGS = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS)

@@ -1,4 +1,4 @@
-/* A tile of int8 products where the CPU has no instruction for them: bytes widened to
+/* Int8 products where the CPU has no instruction for them: bytes widened to
  * 16 bits, multiplied and added in pairs by VPMADDWD, which unlike VPMADDUBSW cannot
  * overflow. For AVX2 and for AVX-512 without VNNI. */
 #include <immintrin.h>
@@ -56,4 +56,25 @@ static void multiply_tile(size_t n_in, size_t rows, const uint8_t *x, const int8
     for (size_t panel = 0; panel < 2; panel++)
         multiply_panel(n_in, x, second, w + panel * 16 * n_in, product[0] + 16 * panel,
                        product[1] + 16 * panel);
+}
+
+/* 16 numbers of the row at a time, in two sums so that one need not wait for the other. */
+static inline int32_t scan_row(size_t n, const int8_t *row, const struct scan_query *query)
+{
+    __m256i even = _mm256_setzero_si256(), odd = _mm256_setzero_si256();
+    __m128i four;
+
+    for (size_t j = 0; j < n; j += 32) {
+        const __m128i *bytes = (const __m128i *)(row + j);
+        const __m256i *value = (const __m256i *)(query->value + j);
+
+        even = _mm256_add_epi32(even, _mm256_madd_epi16(_mm256_cvtepi8_epi16(bytes[0]),
+                                                        _mm256_loadu_si256(value)));
+        odd = _mm256_add_epi32(odd, _mm256_madd_epi16(_mm256_cvtepi8_epi16(bytes[1]),
+                                                      _mm256_loadu_si256(value + 1)));
+    }
+    even = _mm256_add_epi32(even, odd);
+    four = _mm_add_epi32(_mm256_castsi256_si128(even), _mm256_extracti128_si256(even, 1));
+    four = _mm_hadd_epi32(four, four);
+    return _mm_cvtsi128_si32(_mm_hadd_epi32(four, four));
 }
