@@ -4,8 +4,10 @@ libindex_la_SOURCES = \
 	index/ann_bytes.h \
 	index/ann_faiss.c \
 	index/ann_file.c \
+	index/codes.c index/codes.h \
 	index/distinct.c index/distinct.h \
-	index/recall.c index/recall.h
+	index/recall.c index/recall.h \
+	index/stream.c index/stream.h
 if !HAVE_FAISS_C
 libindex_la_SOURCES += index/faiss_c.cpp
 endif

@@ -44,6 +44,12 @@ check_recall_SOURCES = tests/check_recall.c
 check_recall_CPPFLAGS = $(TEST_CPPFLAGS)
 check_recall_LDADD = libindex.la libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += check_stream
+
+check_stream_SOURCES = tests/check_stream.c tests/faults.h
+check_stream_CPPFLAGS = $(TEST_CPPFLAGS)
+check_stream_LDADD = libindex.la libkernel.la libbase.la $(CHECK_LIBS)
+
 check_PROGRAMS += check_store
 
 check_store_SOURCES = tests/check_store.c
