@@ -1,8 +1,4 @@
 
-EXTRA_PROGRAMS += bench_ann
-bench_ann_SOURCES = bench/ann.c
-bench_ann_LDADD = libindex.la libbase.la
-
 EXTRA_DIST += bench/README.md bench/encode.sh bench/encode_llama.mjs bench/encode_peer.py \
 	bench/make_gguf.py bench/make_texts.py bench/search.sh
 CLEANFILES += $(EXTRA_PROGRAMS)

@@ -1,67 +1,57 @@
-/* Nearest neighbours of a vector: (id, embedding) pairs in, ids by inner product
- * out. The embeddings have length 1, so the inner product is the cosine. An
- * index is derived from rows and can be thrown away at any time; its file
- * carries a stamp that says which rows it was made from. */
+/* An approximate index by FAISS, of any kind that its factory makes: (id, vector) pairs
+ * in, the ids likely to be nearest out, by inner product of vectors of length 1, the
+ * cosine. It is built once and then only asked; what comes later is index.h's to hold. */
 #ifndef ERNIE_INDEX_ANN_H
 #define ERNIE_INDEX_ANN_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 
 struct ann;
 
-enum ann_kind {
-    ANN_FLAT, /* exact: compares with every vector */
-    ANN_HNSW  /* approximate: Malkov & Yashunin 2016; cannot delete */
-};
+#define ANN_DESCRIPTION_BYTES 64
 
-/* The kind that serves n vectors best. */
-enum ann_kind ann_kind_for(size_t n);
-const char *ann_kind_name(enum ann_kind kind); /* "flat", "hnsw" */
-
-int ann_new(enum ann_kind kind, size_t dim, struct ann **out, ernie_error *err);
+/* description: a string of FAISS's index factory, shorter than ANN_DESCRIPTION_BYTES:
+ * "HNSW32", "IVF4096,PQ48". HNSW (Malkov & Yashunin 2016) and IVF search widely enough
+ * for a recall above 0.98 of ten (index/README.md). ERNIE_EINVAL when FAISS does not
+ * know the string, or dim is more than an index takes. */
+int ann_new(const char *description, size_t dim, struct ann **out, ernie_error *err);
 void ann_free(struct ann *ann);
 
-/* Adds n vectors [n][dim] under their ids, which are not negative; an id may be
- * added once. n_threads may share the work. Returns ERNIE_EINVAL, and adds none,
- * when an id is there already or a component is not a finite number. When FAISS
- * itself fails, the index is empty afterwards. */
+/* Whether it must see some vectors before it takes any. */
+int ann_needs_training(const struct ann *ann);
+int ann_train(struct ann *ann, size_t n, const float *vectors, size_t n_threads,
+              ernie_error *err);
+
+/* Adds n vectors [n][dim] of length 1 under their ids; equal vectors share one place
+ * (distinct.h). When FAISS fails, the index is of no more use. */
 int ann_add(struct ann *ann, size_t n, const int64_t *ids, const float *vectors, size_t n_threads,
             ernie_error *err);
 
-/* The k nearest vectors to query [dim], best first: ids and scores with n_found =
- * min(k, ann_count) of them set, so they need no more room than that. HNSW may put
- * a farther one in the place of one of the nearest (index/README.md says how
- * often), and gives vectors that are equal to 1/4096 in each component one score.
- * Several threads may search one index at once; each uses no thread but itself. */
-int ann_search(const struct ann *ann, const float *query, size_t k, int64_t *ids, float *scores,
-               size_t *n_found, ernie_error *err);
+/* About k ids that are likely to be among the nearest to query [dim], at most k, in any
+ * order: ids [k]. Several threads may search at once; each uses no thread but itself. */
+int ann_search(const struct ann *ann, const float *query, size_t k, int64_t *ids, size_t *n_found,
+               ernie_error *err);
 
+const char *ann_description(const struct ann *ann);
 size_t ann_count(const struct ann *ann);
 size_t ann_dim(const struct ann *ann);
-enum ann_kind ann_kind(const struct ann *ann);
+/* The ids [ann_count] in the order they were added; they belong to the index. */
+const int64_t *ann_ids(const struct ann *ann);
+/* Bytes of memory that it takes, nearly. */
+uint64_t ann_bytes(const struct ann *ann);
 
-/* What an index file was made from. It fits a database when uuid, fingerprint
- * and dim are the database's and its log has the entry seq with this mark. */
-struct ann_stamp {
-    uint8_t database_uuid[16];
-    uint8_t model_fingerprint[16];
-    uint64_t dim;
-    uint64_t seq;   /* the last entry of the log that it includes */
-    uint64_t mark;  /* that entry's own random mark */
-    uint64_t count; /* vectors in it */
-};
+/* Appends the index as bytes, little-endian: the ids in their order, 8 bytes each, FAISS's
+ * number of each, 4 bytes, then FAISS's serialisation. path is for messages. */
+int ann_to_bytes(const struct ann *ann, const char *path, struct buffer *out, ernie_error *err);
 
-/* Writes header (magic, version, stamp, kind, payload length, checksums) and
- * FAISS's own serialisation in one atomic replacement of path. */
-int ann_save(const struct ann *ann, const struct ann_stamp *stamp, const char *path,
-             ernie_error *err);
-
-/* Reads what ann_save wrote. The whole file is read and its checksum compared
- * before FAISS sees a byte of it. ERNIE_ENOTFOUND: no file; ERNIE_EFORMAT: not
- * one of ours, damaged, or not what its header says; the caller builds a new one. */
-int ann_load(const char *path, struct ann **out, struct ann_stamp *stamp, ernie_error *err);
+/* Makes the index again. The bytes must be known to be what ann_to_bytes wrote:
+ * FAISS's reader does not defend itself. ERNIE_EFORMAT when the index in them has
+ * another dim, metric or count. */
+int ann_from_bytes(const char *description, size_t dim, size_t count, const uint8_t *data,
+                   size_t size, const char *path, struct ann **out, ernie_error *err);
 
 #endif

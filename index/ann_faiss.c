@@ -1,125 +1,53 @@
-/* The nearest-neighbour index over FAISS's C interface. No other file names it.
- *
- * FAISS numbers vectors 0, 1, 2 … in the order they come. Which rows each number
- * stands for is kept here: one in a flat index, all whose vectors are equal in
- * HNSW (see distinct.h). FAISS's own IDMap knows only the first, and is neither in
- * memory we allocate nor checked when it is read back. */
-#include "index/ann_bytes.h"
+/* FAISS numbers vectors 0, 1, 2 … in the order they come. Which rows each number stands
+ * for is kept here, all whose vectors are equal (see distinct.h): FAISS's own IDMap knows
+ * only one a number. */
+#include "index/ann.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <faiss/c_api/AutoTune_c.h>
-#include <faiss/c_api/IndexFlat_c.h>
 #include <faiss/c_api/Index_c.h>
-#include <faiss/c_api/error_c.h>
 #include <faiss/c_api/index_factory_c.h>
 #include <faiss/c_api/index_io_c.h>
 
-#include "base/id_set.h"
 #include "base/memory.h"
 #include "index/distinct.h"
-
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
-#ifdef HAVE_OMP
-#include <omp.h>
-#endif
+#include "index/faiss.h"
 
 #define MAX_DIM   65536
-#define MAX_COUNT INT32_MAX /* HNSW keeps its links as int32 */
+#define MAX_COUNT INT32_MAX /* FAISS keeps the links of a graph as int32 */
 
-/* Links of a vector on the upper levels; twice as many on the lowest. */
-#define HNSW_LINKS "32"
-/* Candidates kept while a vector is linked in, and while a query is answered: the
- * second belongs to the index, which several threads may be searching, so it is one
+/* Candidates kept while a vector is linked into a graph, and while a query is answered:
+ * the second belongs to the index, which several threads may be searching, so it is one
  * number for every query. The README has recall and time for others. */
 #define HNSW_EF_CONSTRUCTION 100
-#define HNSW_EF_SEARCH       256
-/* The graph answers for this many neighbours at most. FAISS stops once as many
- * candidates as the line above says are nearer than what it would look at next, so
- * of more it misses more. */
-#define HNSW_MAX_K 128
-/* Where more than this part of the vectors is wanted, comparing with each is as
- * fast as the graph, and exact. */
-#define SCAN_PART 32
-/* Up to here, comparing with every vector takes less than a hundredth of a second
- * (384 floats each), and there is no graph to build. */
-#define FLAT_MAX 40000
-
-/* Vectors copied out of FAISS at once. Below 1000, where it would start threads. */
-#define SCAN_BLOCK 128
+#define HNSW_EF_SEARCH       128
+/* The part of an inverted file's lists that a query reads. */
+#define IVF_PROBE_PART 16
 
 struct ann {
-    enum ann_kind kind;
+    char description[ANN_DESCRIPTION_BYTES];
     size_t dim;
     FaissIndex *faiss;
     size_t n, capacity;
-    int64_t *ids; /* [n], in the order they were added */
-    /* HNSW; in a flat index, ids[i] is FAISS's number i. */
-    size_t n_distinct;        /* vectors in FAISS */
+    int64_t *ids;             /* [n], in the order they were added */
     int32_t *number;          /* [n], FAISS's number of each id */
+    size_t n_distinct;        /* vectors in FAISS */
     int32_t *first;           /* [n_distinct], the place in ids of the first of a number */
     int32_t *last;            /* [n_distinct], and of the last */
     int32_t *next;            /* [n], the place of the next with the same number, or -1 */
-    struct distinct distinct; /* made from FAISS's vectors when something is added */
+    struct distinct distinct; /* while vectors are added */
 };
-
-/* Says what FAISS said. Its C functions tell running out of memory only by the
- * name of the exception; a libfaiss_c of the system loses even that and says
- * "std::exception", which hardly ever is anything else. */
-static int faiss_error(ernie_error *err, int code, int status, const char *what)
-{
-    const char *message = faiss_get_last_error();
-
-    if (message == NULL)
-        message = "unknown error";
-    if (code == STD_EXCEPT &&
-        (strstr(message, "bad_alloc") != NULL || strcmp(message, "std::exception") == 0))
-        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", what);
-    return error_set(err, status, "%s: FAISS: %s", what, message);
-}
-
-/* ---- threads ----------------------------------------------------------- */
-
-/* FAISS shares work by OpenMP, whose number of threads belongs to the calling
- * thread: setting it here disturbs no other thread. Where FAISS was built with
- * another OpenMP than our compiler's, this has no effect, and OMP_NUM_THREADS
- * rules. */
-static int threads_begin(size_t n_threads)
-{
-#ifdef HAVE_OMP
-    int before = omp_get_max_threads();
-
-    omp_set_num_threads(n_threads < 1 ? 1 : n_threads > 1024 ? 1024 : (int)n_threads);
-    return before;
-#else
-    return (int)n_threads;
-#endif
-}
-
-static void threads_end(int before)
-{
-#ifdef HAVE_OMP
-    omp_set_num_threads(before);
-#else
-    (void)before;
-#endif
-}
 
 /* ---- making one -------------------------------------------------------- */
 
-enum ann_kind ann_kind_for(size_t n)
+const char *ann_description(const struct ann *ann)
 {
-    return n <= FLAT_MAX ? ANN_FLAT : ANN_HNSW;
-}
-
-const char *ann_kind_name(enum ann_kind kind)
-{
-    return kind == ANN_FLAT ? "flat" : "hnsw";
+    return ann->description;
 }
 
 size_t ann_count(const struct ann *ann)
@@ -127,14 +55,14 @@ size_t ann_count(const struct ann *ann)
     return ann->n;
 }
 
-enum ann_kind ann_kind(const struct ann *ann)
-{
-    return ann->kind;
-}
-
 size_t ann_dim(const struct ann *ann)
 {
     return ann->dim;
+}
+
+const int64_t *ann_ids(const struct ann *ann)
+{
+    return ann->ids;
 }
 
 void ann_free(struct ann *ann)
@@ -152,41 +80,78 @@ void ann_free(struct ann *ann)
     memory_free(ann);
 }
 
-/* Fails with ERNIE_EFORMAT where the index has no such parameter: it is not HNSW. */
-static int set_hnsw_parameters(FaissIndex *faiss, const char *what, ernie_error *err)
+/* The number after a word of the description: 32 after "HNSW" in "HNSW32"; 0 when the
+ * word is not there. */
+static size_t number_after(const char *description, const char *word)
+{
+    const char *at = strstr(description, word);
+
+    return at != NULL ? strtoul(at + strlen(word), NULL, 10) : 0;
+}
+
+static int set_parameter(FaissIndex *faiss, const char *name, size_t value, const char *what,
+                         ernie_error *err)
 {
     FaissParameterSpace *space;
     int code = faiss_ParameterSpace_new(&space);
 
-    if (code != OK)
-        return faiss_error(err, code, ERNIE_ENOMEM, what);
-    code = faiss_ParameterSpace_set_index_parameter(space, faiss, "efConstruction",
-                                                    HNSW_EF_CONSTRUCTION);
-    if (code == OK)
-        code = faiss_ParameterSpace_set_index_parameter(space, faiss, "efSearch", HNSW_EF_SEARCH);
+    if (code != FAISS_OK)
+        return faiss_failed(err, code, ERNIE_ENOMEM, what);
+    code = faiss_ParameterSpace_set_index_parameter(space, faiss, name, (double)value);
     faiss_ParameterSpace_free(space);
-    return code == OK ? ERNIE_OK : faiss_error(err, code, ERNIE_EFORMAT, what);
+    return code == FAISS_OK ? ERNIE_OK : faiss_failed(err, code, ERNIE_EFORMAT, what);
 }
 
-int ann_new(enum ann_kind kind, size_t dim, struct ann **out, ernie_error *err)
+/* How widely it searches: FAISS's own choice, one list of many, finds little. */
+static int set_parameters(struct ann *ann, const char *what, ernie_error *err)
+{
+    const size_t n_links = number_after(ann->description, "HNSW");
+    const size_t n_lists = number_after(ann->description, "IVF");
+    int status = ERNIE_OK;
+
+    if (n_lists > 0) /* whose centers may be in a graph */
+        return set_parameter(ann->faiss, "nprobe",
+                             n_lists < 8 * IVF_PROBE_PART ? 8 : n_lists / IVF_PROBE_PART, what,
+                             err);
+    if (n_links > 0)
+        status = set_parameter(ann->faiss, "efConstruction", HNSW_EF_CONSTRUCTION, what, err);
+    if (n_links > 0 && status == ERNIE_OK)
+        status = set_parameter(ann->faiss, "efSearch", HNSW_EF_SEARCH, what, err);
+    return status;
+}
+
+/* One without FAISS's index. */
+static int ann_empty(const char *description, size_t dim, struct ann **out, ernie_error *err)
 {
     struct ann *ann;
-    int code, status = ERNIE_OK;
 
     if (dim < 1 || dim > MAX_DIM)
         return error_set(err, ERNIE_EINVAL, "index: vectors of %zu floats are not supported", dim);
+    if (strlen(description) >= ANN_DESCRIPTION_BYTES)
+        return error_set(err, ERNIE_EINVAL, "index: %.20s...: a description that is too long",
+                         description);
     ann = memory_new(1, sizeof *ann);
     if (ann == NULL)
         return error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    ann->kind = kind;
+    strcpy(ann->description, description);
     ann->dim = ann->distinct.dim = dim;
-    code = faiss_index_factory(&ann->faiss, (int)dim, kind == ANN_FLAT ? "Flat" : "HNSW" HNSW_LINKS,
-                               METRIC_INNER_PRODUCT);
-    if (code != OK) {
+    *out = ann;
+    return ERNIE_OK;
+}
+
+int ann_new(const char *description, size_t dim, struct ann **out, ernie_error *err)
+{
+    struct ann *ann;
+    int code, status = ann_empty(description, dim, &ann, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    code = faiss_index_factory(&ann->faiss, (int)dim, description, METRIC_INNER_PRODUCT);
+    if (code != FAISS_OK) {
         ann->faiss = NULL;
-        status = faiss_error(err, code, ERNIE_EINVAL, "index");
-    } else if (kind == ANN_HNSW) {
-        status = set_hnsw_parameters(ann->faiss, "index", err);
+        status = faiss_failed(err, code, ERNIE_EINVAL, description);
+    } else {
+        status = set_parameters(ann, description, err);
     }
     if (status != ERNIE_OK) {
         ann_free(ann);
@@ -196,54 +161,21 @@ int ann_new(enum ann_kind kind, size_t dim, struct ann **out, ernie_error *err)
     return ERNIE_OK;
 }
 
+int ann_needs_training(const struct ann *ann)
+{
+    return !faiss_Index_is_trained(ann->faiss);
+}
+
+int ann_train(struct ann *ann, size_t n, const float *vectors, size_t n_threads, ernie_error *err)
+{
+    int threads = faiss_threads_begin(n_threads);
+    int code = faiss_Index_train(ann->faiss, (idx_t)n, vectors);
+
+    faiss_threads_end(threads);
+    return code == FAISS_OK ? ERNIE_OK : faiss_failed(err, code, ERNIE_EINVAL, ann->description);
+}
+
 /* ---- adding ------------------------------------------------------------ */
-
-static int check_vectors(size_t n, size_t dim, const int64_t *ids, const float *vectors,
-                         ernie_error *err)
-{
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < dim; j++)
-            if (!isfinite(vectors[i * dim + j]))
-                return error_set(err, ERNIE_EINVAL,
-                                 "index: vector %" PRId64 " has a component that is not a number",
-                                 ids[i]);
-    return ERNIE_OK;
-}
-
-/* Each id is new and not negative. Rows are numbered upwards, so comparing with
- * the one before settles nearly every call; otherwise a set does. */
-static int check_ids(const struct ann *ann, size_t n, const int64_t *ids, ernie_error *err)
-{
-    struct id_set seen = { 0 };
-    int ascending = 1, added = 1;
-    int64_t last = -1, repeated = 0;
-
-    for (size_t i = 0; i < ann->n && ascending; i++) {
-        ascending = ann->ids[i] > last;
-        last = ann->ids[i];
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (ids[i] < 0)
-            return error_set(err, ERNIE_EINVAL, "index: id %" PRId64 " is negative", ids[i]);
-        ascending = ascending && ids[i] > last;
-        last = ids[i];
-    }
-    if (ascending)
-        return ERNIE_OK;
-    /* The complement, since the set cannot hold 0. */
-    for (size_t i = 0; i < ann->n && added == 1; i++)
-        added = id_set_add(&seen, ~ann->ids[i]);
-    for (size_t i = 0; i < n && added == 1; i++) {
-        added = id_set_add(&seen, ~ids[i]);
-        repeated = ids[i];
-    }
-    id_set_reset(&seen);
-    if (added < 0)
-        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    if (added == 0)
-        return error_set(err, ERNIE_EINVAL, "index: id %" PRId64 " is there already", repeated);
-    return ERNIE_OK;
-}
 
 static int resize_places(int32_t **places, size_t n)
 {
@@ -267,10 +199,9 @@ static int reserve(struct ann *ann, size_t n, ernie_error *err)
     ids = memory_resize(ann->ids, capacity, sizeof *ids);
     if (ids != NULL)
         ann->ids = ids;
-    if (ids == NULL ||
-        (ann->kind == ANN_HNSW &&
-         (!resize_places(&ann->number, capacity) || !resize_places(&ann->first, capacity) ||
-          !resize_places(&ann->last, capacity) || !resize_places(&ann->next, capacity))))
+    if (ids == NULL || !resize_places(&ann->number, capacity) ||
+        !resize_places(&ann->first, capacity) || !resize_places(&ann->last, capacity) ||
+        !resize_places(&ann->next, capacity))
         return error_set(err, ERNIE_ENOMEM, "index: out of memory");
     ann->capacity = capacity;
     return ERNIE_OK;
@@ -292,276 +223,85 @@ static void link_place(struct ann *ann, size_t i)
     ann->next[i] = -1;
 }
 
-/* An index that was loaded, or whose last addition failed, numbers its vectors
- * again before it takes more. */
-static int restore_distinct(struct ann *ann, ernie_error *err)
+int ann_add(struct ann *ann, size_t n, const int64_t *ids, const float *vectors, size_t n_threads,
+            ernie_error *err)
 {
-    float *block;
-    int status = ERNIE_OK;
-
-    if (ann->distinct.n == ann->n_distinct)
-        return ERNIE_OK;
-    distinct_reset(&ann->distinct);
-    block = memory_new_aligned(SCAN_BLOCK, ann->dim * sizeof *block);
-    if (block == NULL)
-        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    for (size_t start = 0; start < ann->n_distinct && status == ERNIE_OK; start += SCAN_BLOCK) {
-        size_t n = ann->n_distinct - start < SCAN_BLOCK ? ann->n_distinct - start : SCAN_BLOCK;
-        int code = faiss_Index_reconstruct_n(ann->faiss, (faiss_idx_t)start, (faiss_idx_t)n, block);
-
-        if (code != OK)
-            status = faiss_error(err, code, ERNIE_EINVAL, "index");
-        for (size_t i = 0; i < n && status == ERNIE_OK; i++) {
-            int32_t number = distinct_number(&ann->distinct, block + i * ann->dim);
-
-            if (number < 0)
-                status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
-            else if ((size_t)number != start + i)
-                status = error_set(err, ERNIE_ECORRUPT, "index: a vector is in it twice");
-        }
-    }
-    memory_free_aligned(block);
-    return status;
-}
-
-/* Hands vectors to FAISS. When it fails, it may hold a part of them under numbers
- * that stand for nothing here; an empty index is at least a right one. */
-static int add_to_faiss(struct ann *ann, size_t n, const float *vectors, size_t n_threads,
-                        ernie_error *err)
-{
-    int code, status, threads = threads_begin(n_threads);
-
-    code = faiss_Index_add(ann->faiss, (faiss_idx_t)n, vectors);
-    threads_end(threads);
-    if (code == OK)
-        return ERNIE_OK;
-    status = faiss_error(err, code, ERNIE_EINVAL, "index");
-    faiss_Index_reset(ann->faiss);
-    ann->n = ann->n_distinct = 0;
-    return status;
-}
-
-static int add_distinct(struct ann *ann, size_t n, const int64_t *ids, const float *vectors,
-                        size_t n_threads, ernie_error *err)
-{
-    float *fresh;
+    float *fresh; /* those that are not there yet */
     size_t n_fresh = 0;
-    int status = restore_distinct(ann, err);
+    int status, code = FAISS_OK, threads;
 
-    if (status != ERNIE_OK)
-        return status;
-    fresh = memory_new_aligned(n, ann->dim * sizeof *fresh);
-    if (fresh == NULL)
-        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    for (size_t i = 0; i < n; i++) {
+    if (n > MAX_COUNT - ann->n)
+        return error_set(err, ERNIE_EINVAL, "index: more than %d vectors", MAX_COUNT);
+    status = reserve(ann, ann->n + n, err);
+    fresh = status == ERNIE_OK ? memory_new_aligned(n, ann->dim * sizeof *fresh) : NULL;
+    if (status == ERNIE_OK && fresh == NULL)
+        status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    for (size_t i = 0; i < n && status == ERNIE_OK; i++) {
         int32_t number = distinct_number(&ann->distinct, vectors + i * ann->dim);
 
-        if (number < 0) {
+        if (number < 0)
             status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
-            goto done;
-        }
-        ann->number[ann->n + i] = number;
-        if ((size_t)number == ann->n_distinct + n_fresh)
+        else if ((size_t)number == ann->n_distinct + n_fresh)
             memcpy(fresh + n_fresh++ * ann->dim, vectors + i * ann->dim, ann->dim * sizeof *fresh);
+        ann->number[ann->n + i] = number;
     }
-    if (n_fresh > 0)
-        status = add_to_faiss(ann, n_fresh, fresh, n_threads, err);
-    if (status != ERNIE_OK)
-        goto done;
-    for (size_t i = 0; i < n; i++) {
-        ann->ids[ann->n + i] = ids[i];
-        link_place(ann, ann->n + i);
+    if (status == ERNIE_OK && n_fresh > 0) {
+        threads = faiss_threads_begin(n_threads);
+        code = faiss_Index_add(ann->faiss, (idx_t)n_fresh, fresh);
+        faiss_threads_end(threads);
+        if (code != FAISS_OK)
+            status = faiss_failed(err, code, ERNIE_EINVAL, "index");
     }
-    ann->n += n;
-done:
+    for (size_t i = 0; i < n && status == ERNIE_OK; i++) {
+        ann->ids[ann->n] = ids[i];
+        link_place(ann, ann->n++);
+    }
     memory_free_aligned(fresh);
     return status;
 }
 
-int ann_add(struct ann *ann, size_t n, const int64_t *ids, const float *vectors, size_t n_threads,
-            ernie_error *err)
-{
-    int status;
-
-    if (n == 0)
-        return ERNIE_OK;
-    if (n > MAX_COUNT - ann->n)
-        return error_set(err, ERNIE_EINVAL, "index: more than %d vectors", MAX_COUNT);
-    status = check_vectors(n, ann->dim, ids, vectors, err);
-    if (status == ERNIE_OK)
-        status = check_ids(ann, n, ids, err);
-    if (status == ERNIE_OK)
-        status = reserve(ann, ann->n + n, err);
-    if (status != ERNIE_OK)
-        return status;
-    if (ann->kind == ANN_HNSW)
-        return add_distinct(ann, n, ids, vectors, n_threads, err);
-    status = add_to_faiss(ann, n, vectors, n_threads, err);
-    if (status != ERNIE_OK)
-        return status;
-    memcpy(ann->ids + ann->n, ids, n * sizeof *ids);
-    ann->n += n;
-    return ERNIE_OK;
-}
-
 /* ---- searching --------------------------------------------------------- */
 
-/* Eight sums, so that the compiler may keep them in vector registers. */
-static float dot(size_t n, const float *a, const float *b)
+int ann_search(const struct ann *ann, const float *query, size_t k, int64_t *ids, size_t *n_found,
+               ernie_error *err)
 {
-    float sum[8] = { 0 };
-    float rest = 0;
-    size_t i = 0;
+    const size_t want = k < ann->n_distinct ? k : ann->n_distinct;
+    idx_t *numbers = memory_new(want, sizeof *numbers);
+    float *scores = memory_new(want, sizeof *scores);
+    int code = FAISS_OK, threads, status = ERNIE_OK;
 
-    for (; i + 8 <= n; i += 8)
-        for (size_t j = 0; j < 8; j++)
-            sum[j] += a[i + j] * b[i + j];
-    for (; i < n; i++)
-        rest += a[i] * b[i];
-    return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7])) + rest;
-}
-
-/* A heap of the best found so far, the worst of them on top. */
-static void sift_down(size_t n, float *scores, int64_t *numbers, float score, int64_t number)
-{
-    size_t i = 0, child;
-
-    while ((child = 2 * i + 1) < n) {
-        if (child + 1 < n && scores[child + 1] < scores[child])
-            child++;
-        if (scores[child] >= score)
-            break;
-        scores[i] = scores[child];
-        numbers[i] = numbers[child];
-        i = child;
+    *n_found = 0;
+    if (numbers == NULL || scores == NULL)
+        status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
+    if (status == ERNIE_OK && want > 0) {
+        threads = faiss_threads_begin(1);
+        code = faiss_Index_search(ann->faiss, 1, query, (idx_t)want, scores, numbers);
+        faiss_threads_end(threads);
+        if (code != FAISS_OK)
+            status = faiss_failed(err, code, ERNIE_EINVAL, "search");
     }
-    scores[i] = score;
-    numbers[i] = number;
-}
-
-/* The k <= n_distinct nearest by comparing with every vector that HNSW stores: the
- * answer where its graph would walk past most of them anyway, or did not reach k. */
-static int scan(const struct ann *ann, const float *query, size_t k, int64_t *numbers,
-                float *scores, ernie_error *err)
-{
-    float *block = memory_new_aligned(SCAN_BLOCK, ann->dim * sizeof *block);
-    int status = ERNIE_OK;
-
-    if (block == NULL)
-        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    for (size_t i = 0; i < k; i++) {
-        scores[i] = -INFINITY;
-        numbers[i] = -1;
-    }
-    for (size_t start = 0; start < ann->n_distinct; start += SCAN_BLOCK) {
-        size_t n = ann->n_distinct - start < SCAN_BLOCK ? ann->n_distinct - start : SCAN_BLOCK;
-        int code = faiss_Index_reconstruct_n(ann->faiss, (faiss_idx_t)start, (faiss_idx_t)n, block);
-
-        if (code != OK) {
-            status = faiss_error(err, code, ERNIE_EINVAL, "index");
-            break;
-        }
-        for (size_t i = 0; i < n; i++) {
-            float score = dot(ann->dim, query, block + i * ann->dim);
-
-            if (score > scores[0])
-                sift_down(k, scores, numbers, score, (int64_t)(start + i));
-        }
-    }
-    memory_free_aligned(block);
-    /* Taking the worst away, again and again, leaves the best in front. */
-    for (size_t n = k; n-- > 1;) {
-        float score = scores[n];
-        int64_t number = numbers[n];
-
-        scores[n] = scores[0];
-        numbers[n] = numbers[0];
-        sift_down(n, scores, numbers, score, number);
-    }
-    return status;
-}
-
-static int ask_faiss(const struct ann *ann, const float *query, size_t k, int64_t *numbers,
-                     float *scores, ernie_error *err)
-{
-    int code, threads = threads_begin(1);
-
-    code = faiss_Index_search(ann->faiss, 1, query, (faiss_idx_t)k, scores, numbers);
-    threads_end(threads);
-    return code == OK ? ERNIE_OK : faiss_error(err, code, ERNIE_EINVAL, "index");
-}
-
-static size_t count_found(size_t k, const int64_t *numbers)
-{
-    size_t n = 0;
-
-    while (n < k && numbers[n] >= 0)
-        n++;
-    return n;
-}
-
-static int search_flat(const struct ann *ann, const float *query, size_t k, int64_t *ids,
-                       float *scores, size_t *n_found, ernie_error *err)
-{
-    int status = ask_faiss(ann, query, k, ids, scores, err); /* numbers, not yet ids */
-
-    if (status != ERNIE_OK)
-        return status;
-    *n_found = count_found(k, ids);
-    for (size_t i = 0; i < *n_found; i++)
-        ids[i] = ann->ids[ids[i]];
-    return ERNIE_OK;
-}
-
-static int search_hnsw(const struct ann *ann, const float *query, size_t k, int64_t *ids,
-                       float *scores, size_t *n_found, ernie_error *err)
-{
-    size_t m = ann->n_distinct, want = k < m ? k : m, n = 0;
-    int by_graph = want <= HNSW_MAX_K && want <= m / SCAN_PART;
-    int64_t *numbers = memory_new(want, sizeof *numbers);
-    float *found = memory_new(want, sizeof *found);
-    int status = ERNIE_OK;
-
-    if (numbers == NULL || found == NULL)
-        status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    if (status == ERNIE_OK && by_graph) {
-        status = ask_faiss(ann, query, want, numbers, found, err);
-        by_graph = count_found(want, numbers) == want;
-    }
-    if (status == ERNIE_OK && !by_graph)
-        status = scan(ann, query, want, numbers, found, err);
-    if (status == ERNIE_OK) {
-        want = count_found(want, numbers);
-        for (size_t i = 0; i < want; i++)
-            for (int32_t j = ann->first[numbers[i]]; j >= 0 && n < k; j = ann->next[j]) {
-                ids[n] = ann->ids[j];
-                scores[n++] = found[i];
-            }
-        *n_found = n;
-    }
+    for (size_t i = 0; i < want && status == ERNIE_OK && numbers[i] >= 0; i++)
+        for (int32_t j = ann->first[numbers[i]]; j >= 0 && *n_found < k; j = ann->next[j])
+            ids[(*n_found)++] = ann->ids[j];
     memory_free(numbers);
-    memory_free(found);
+    memory_free(scores);
     return status;
-}
-
-int ann_search(const struct ann *ann, const float *query, size_t k, int64_t *ids, float *scores,
-               size_t *n_found, ernie_error *err)
-{
-    for (size_t i = 0; i < ann->dim; i++)
-        if (!isfinite(query[i]))
-            return error_set(err, ERNIE_EINVAL,
-                             "index: the query has a component that is not a number");
-    if (k > ann->n)
-        k = ann->n;
-    if (k == 0) {
-        *n_found = 0;
-        return ERNIE_OK;
-    }
-    return ann->kind == ANN_HNSW ? search_hnsw(ann, query, k, ids, scores, n_found, err)
-                                 : search_flat(ann, query, k, ids, scores, n_found, err);
 }
 
 /* ---- bytes ------------------------------------------------------------- */
+
+#define BYTES_PER_ID (8 + 4)
+
+uint64_t ann_bytes(const struct ann *ann)
+{
+    const uint64_t n_links = 2 * number_after(ann->description, "HNSW");
+    const uint64_t vector = strstr(ann->description, "PQ") != NULL   ? ann->dim / 8
+                            : strstr(ann->description, "SQ8") != NULL ? ann->dim
+                                                                      : ann->dim * sizeof(float);
+
+    return ann->n_distinct * (vector + n_links * sizeof(int32_t)) +
+           ann->capacity * (sizeof *ann->ids + 4 * sizeof(int32_t));
+}
 
 static ssize_t append_to_buffer(void *cookie, const char *data, size_t size)
 {
@@ -571,11 +311,6 @@ static ssize_t append_to_buffer(void *cookie, const char *data, size_t size)
     return out->failed ? 0 : (ssize_t)size;
 }
 
-static size_t bytes_per_id(enum ann_kind kind)
-{
-    return kind == ANN_HNSW ? 8 + 4 : 8;
-}
-
 int ann_to_bytes(const struct ann *ann, const char *path, struct buffer *out, ernie_error *err)
 {
     static const cookie_io_functions_t functions = { .write = append_to_buffer };
@@ -583,95 +318,63 @@ int ann_to_bytes(const struct ann *ann, const char *path, struct buffer *out, er
     char *places;
     int code, status = ERNIE_OK;
 
-    /* In one piece: growing by doubling would copy the vectors. */
-    places = buffer_reserve(out, ann_bytes_limit(ann->kind, ann->dim, ann->n));
+    places = buffer_reserve(out, ann->n * BYTES_PER_ID);
     if (places == NULL)
         return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
     for (size_t i = 0; i < ann->n; i++)
         for (size_t j = 0; j < 8; j++)
             *places++ = (char)((uint64_t)ann->ids[i] >> 8 * j);
-    for (size_t i = 0; i < ann->n && ann->kind == ANN_HNSW; i++)
+    for (size_t i = 0; i < ann->n; i++)
         for (size_t j = 0; j < 4; j++)
             *places++ = (char)((uint32_t)ann->number[i] >> 8 * j);
-    out->size += ann->n * bytes_per_id(ann->kind);
+    out->size += ann->n * BYTES_PER_ID;
 
     file = fopencookie(out, "w", functions);
     if (file == NULL)
         return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
     code = faiss_write_index(ann->faiss, file);
-    if (code != OK && !out->failed)
-        status = faiss_error(err, code, ERNIE_EINVAL, path);
+    if (code != FAISS_OK && !out->failed)
+        status = faiss_failed(err, code, ERNIE_EINVAL, path);
     /* The only way in which a buffer fails. */
     if (fclose(file) != 0 || out->failed)
         status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
     return status;
 }
 
-uint64_t ann_bytes_limit(enum ann_kind kind, uint64_t dim, uint64_t count)
+static int read_ids(struct ann *ann, size_t n, const uint8_t *data, const char *path,
+                    ernie_error *err)
 {
-    /* 2 * 32 links on the lowest level and 32 on each of the others, of which one
-     * vector in 32 has one more: 1 KiB is more than twice what they take. */
-    uint64_t each = bytes_per_id(kind) + dim * sizeof(float) + (kind == ANN_HNSW ? 1024 : 0);
+    int status = reserve(ann, n, err);
 
-    if (dim < 1 || dim > MAX_DIM || count > MAX_COUNT)
-        return 0;
-    return count * each + 65536;
-}
-
-static int check_against_header(const struct ann *ann, const char *path, ernie_error *err)
-{
-    int is_flat = faiss_IndexFlat_cast(ann->faiss) != NULL;
-    size_t n = ann->kind == ANN_HNSW ? ann->n_distinct : ann->n;
-
-    if (faiss_Index_d(ann->faiss) != (int)ann->dim)
-        return error_set(err, ERNIE_EFORMAT, "%s: its vectors have %d floats, its header says %zu",
-                         path, faiss_Index_d(ann->faiss), ann->dim);
-    if (faiss_Index_ntotal(ann->faiss) != (faiss_idx_t)n)
-        return error_set(err, ERNIE_EFORMAT, "%s: it holds %jd vectors, its header says %zu", path,
-                         (intmax_t)faiss_Index_ntotal(ann->faiss), n);
-    if (faiss_Index_metric_type(ann->faiss) != METRIC_INNER_PRODUCT)
-        return error_set(err, ERNIE_EFORMAT, "%s: its metric is not the inner product", path);
-    if (is_flat != (ann->kind == ANN_FLAT))
-        return error_set(err, ERNIE_EFORMAT, "%s: its kind is not what its header says", path);
-    return ann->kind == ANN_HNSW ? set_hnsw_parameters(ann->faiss, path, err) : ERNIE_OK;
-}
-
-/* The ids, and what FAISS's numbers stand for. */
-static int read_ids(struct ann *ann, const uint8_t *data, const char *path, ernie_error *err)
-{
-    size_t n = ann->n;
-
-    ann->n = 0; /* as many as are read */
-    if (reserve(ann, n, err) != ERNIE_OK)
-        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
-    for (size_t i = 0; i < n; i++, data += 8) {
+    for (size_t i = 0; i < n && status == ERNIE_OK; i++, data += 8) {
         uint64_t id = 0;
 
         for (size_t j = 0; j < 8; j++)
             id |= (uint64_t)data[j] << 8 * j;
-        if (id > INT64_MAX)
-            return error_set(err, ERNIE_EFORMAT, "%s: an id is negative", path);
         ann->ids[i] = (int64_t)id;
     }
-    for (size_t i = 0; i < n && ann->kind == ANN_HNSW; i++, data += 4) {
+    for (size_t i = 0; i < n && status == ERNIE_OK; i++, data += 4) {
         uint32_t number = 0;
 
         for (size_t j = 0; j < 4; j++)
             number |= (uint32_t)data[j] << 8 * j;
-        if (number > ann->n_distinct)
-            return error_set(err, ERNIE_EFORMAT, "%s: its vectors are not numbered in order", path);
-        ann->number[i] = (int32_t)number;
-        link_place(ann, i);
+        if (number > ann->n_distinct) {
+            status = error_set(err, ERNIE_EFORMAT, "%s: its vectors are not numbered in order",
+                               path);
+        } else {
+            ann->number[i] = (int32_t)number;
+            link_place(ann, i);
+        }
     }
     ann->n = n;
-    return ERNIE_OK;
+    return status;
 }
 
 static int read_faiss(struct ann *ann, const uint8_t *data, size_t size, const char *path,
                       ernie_error *err)
 {
     /* fmemopen takes no const, but a stream for reading writes nothing. */
-    FILE *file = fmemopen((void *)data, size, "r");
+    FILE *file = fmemopen((void *)(uintptr_t)data, size, "r");
     long end;
     int code;
 
@@ -680,36 +383,35 @@ static int read_faiss(struct ann *ann, const uint8_t *data, size_t size, const c
     code = faiss_read_index(file, 0, &ann->faiss);
     end = ftell(file);
     fclose(file);
-    if (code != OK) {
+    if (code != FAISS_OK) {
         ann->faiss = NULL;
-        return faiss_error(err, code, ERNIE_EFORMAT, path);
+        return faiss_failed(err, code, ERNIE_EFORMAT, path);
     }
     if (end < 0 || (size_t)end != size)
         return error_set(err, ERNIE_EFORMAT, "%s: bytes are left over after the index", path);
-    return ERNIE_OK;
+    if (faiss_Index_d(ann->faiss) != (int)ann->dim ||
+        faiss_Index_ntotal(ann->faiss) != (idx_t)ann->n_distinct ||
+        faiss_Index_metric_type(ann->faiss) != METRIC_INNER_PRODUCT)
+        return error_set(err, ERNIE_EFORMAT, "%s: FAISS's index is not what its header says",
+                         path);
+    return set_parameters(ann, path, err);
 }
 
-int ann_from_bytes(enum ann_kind kind, uint64_t dim, uint64_t count, const uint8_t *data,
+int ann_from_bytes(const char *description, size_t dim, size_t count, const uint8_t *data,
                    size_t size, const char *path, struct ann **out, ernie_error *err)
 {
     struct ann *ann;
-    size_t n_bytes;
     int status;
 
-    if (ann_bytes_limit(kind, dim, count) == 0 || size / bytes_per_id(kind) <= count)
+    if (count > MAX_COUNT || size / BYTES_PER_ID < count || size == count * BYTES_PER_ID)
         return error_set(err, ERNIE_EFORMAT, "%s: too short for its count of vectors", path);
-    ann = memory_new(1, sizeof *ann);
-    if (ann == NULL)
-        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
-    ann->kind = kind;
-    ann->dim = ann->distinct.dim = (size_t)dim;
-    ann->n = (size_t)count;
-    n_bytes = ann->n * bytes_per_id(kind);
-    status = read_ids(ann, data, path, err);
+    status = ann_empty(description, dim, &ann, err);
+    if (status != ERNIE_OK)
+        return status;
+    status = read_ids(ann, count, data, path, err);
     if (status == ERNIE_OK)
-        status = read_faiss(ann, data + n_bytes, size - n_bytes, path, err);
-    if (status == ERNIE_OK)
-        status = check_against_header(ann, path, err);
+        status = read_faiss(ann, data + count * BYTES_PER_ID, size - count * BYTES_PER_ID, path,
+                            err);
     if (status == ERNIE_OK) {
         *out = ann;
         ann = NULL;

@@ -1,6 +1,6 @@
 /* FAISS's C interface where the system has none. Debian installs the headers of
  * the C interface and the C++ library, but no compiled C functions; configure
- * then builds this file, which defines those of them that ann_faiss.c calls. The
+ * then builds this file, which defines those of them that are called here. The
  * system's headers declare them, so the compiler compares the signatures.
  *
  * An exception never leaves a function: it becomes one of FAISS's error codes and
@@ -9,16 +9,17 @@
  * OpenMP, and the same with every build of FAISS. */
 #include <cstdio>
 #include <exception>
+#include <vector>
 
 #include <faiss/AutoTune.h>
+#include <faiss/Clustering.h>
 #include <faiss/Index.h>
-#include <faiss/IndexFlat.h>
 #include <faiss/impl/FaissException.h>
 #include <faiss/index_factory.h>
 #include <faiss/index_io.h>
 
 #include <faiss/c_api/AutoTune_c.h>
-#include <faiss/c_api/IndexFlat_c.h>
+#include <faiss/c_api/Clustering_c.h>
 #include <faiss/c_api/Index_c.h>
 #include <faiss/c_api/error_c.h>
 #include <faiss/c_api/index_factory_c.h>
@@ -106,30 +107,25 @@ FaissMetricType faiss_Index_metric_type(const FaissIndex *index)
     return static_cast<FaissMetricType>(cxx(index)->metric_type);
 }
 
+int faiss_Index_is_trained(const FaissIndex *index)
+{
+    return cxx(index)->is_trained;
+}
+
+int faiss_Index_train(FaissIndex *index, idx_t n, const float *x)
+{
+    return guarded([=] { cxx(index)->train(n, x); });
+}
+
 int faiss_Index_add(FaissIndex *index, idx_t n, const float *x)
 {
     return guarded([=] { cxx(index)->add(n, x); });
-}
-
-int faiss_Index_reset(FaissIndex *index)
-{
-    return guarded([=] { cxx(index)->reset(); });
 }
 
 int faiss_Index_search(const FaissIndex *index, idx_t n, const float *x, idx_t k, float *distances,
                        idx_t *labels)
 {
     return guarded([=] { cxx(index)->search(n, x, k, distances, labels); });
-}
-
-int faiss_Index_reconstruct_n(const FaissIndex *index, idx_t i0, idx_t ni, float *recons)
-{
-    return guarded([=] { cxx(index)->reconstruct_n(i0, ni, recons); });
-}
-
-FaissIndexFlat *faiss_IndexFlat_cast(FaissIndex *index)
-{
-    return c(dynamic_cast<faiss::IndexFlat *>(cxx(index)));
 }
 
 /* ---- its parameters ---------------------------------------------------- */
@@ -153,6 +149,68 @@ int faiss_ParameterSpace_set_index_parameter(const FaissParameterSpace *space, F
         reinterpret_cast<const faiss::ParameterSpace *>(space)->set_index_parameter(cxx(index),
                                                                                     name, value);
     });
+}
+
+/* ---- centers ----------------------------------------------------------- */
+
+void faiss_ClusteringParameters_init(FaissClusteringParameters *params)
+{
+    const faiss::ClusteringParameters usual;
+
+    params->niter = usual.niter;
+    params->nredo = usual.nredo;
+    params->verbose = usual.verbose;
+    params->spherical = usual.spherical;
+    params->int_centroids = usual.int_centroids;
+    params->update_index = usual.update_index;
+    params->frozen_centroids = usual.frozen_centroids;
+    params->min_points_per_centroid = usual.min_points_per_centroid;
+    params->max_points_per_centroid = usual.max_points_per_centroid;
+    params->seed = usual.seed;
+    params->decode_block_size = usual.decode_block_size;
+}
+
+int faiss_Clustering_new_with_params(FaissClustering **p_clustering, int d, int k,
+                                     const FaissClusteringParameters *cp)
+{
+    return guarded([=] {
+        faiss::ClusteringParameters parameters;
+
+        parameters.niter = cp->niter;
+        parameters.nredo = cp->nredo;
+        parameters.verbose = cp->verbose != 0;
+        parameters.spherical = cp->spherical != 0;
+        parameters.int_centroids = cp->int_centroids != 0;
+        parameters.update_index = cp->update_index != 0;
+        parameters.frozen_centroids = cp->frozen_centroids != 0;
+        parameters.min_points_per_centroid = cp->min_points_per_centroid;
+        parameters.max_points_per_centroid = cp->max_points_per_centroid;
+        parameters.seed = cp->seed;
+        parameters.decode_block_size = cp->decode_block_size;
+        *p_clustering =
+            reinterpret_cast<FaissClustering *>(new faiss::Clustering(d, k, parameters));
+    });
+}
+
+int faiss_Clustering_train(FaissClustering *clustering, idx_t n, const float *x,
+                           FaissIndex *index)
+{
+    return guarded([=] {
+        reinterpret_cast<faiss::Clustering *>(clustering)->train(n, x, *cxx(index));
+    });
+}
+
+void faiss_Clustering_centroids(FaissClustering *clustering, float **centroids, size_t *size)
+{
+    std::vector<float> &found = reinterpret_cast<faiss::Clustering *>(clustering)->centroids;
+
+    *centroids = found.data();
+    *size = found.size();
+}
+
+void faiss_Clustering_free(FaissClustering *clustering)
+{
+    delete reinterpret_cast<faiss::Clustering *>(clustering);
 }
 
 /* ---- its bytes --------------------------------------------------------- */

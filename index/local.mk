@@ -1,12 +1,14 @@
 noinst_LTLIBRARIES += libindex.la
 libindex_la_SOURCES = \
-	index/ann.h \
-	index/ann_bytes.h \
-	index/ann_faiss.c \
-	index/ann_file.c \
+	index/ann.h index/ann_faiss.c \
+	index/cluster.h index/cluster_faiss.c \
 	index/codes.c index/codes.h \
 	index/distinct.c index/distinct.h \
-	index/recall.c index/recall.h \
+	index/faiss.c index/faiss.h \
+	index/index.c index/index.h index/index_parts.h \
+	index/index_file.c index/index_file.h \
+	index/ivf.c index/ivf.h \
+	index/registry.c index/registry.h \
 	index/stream.c index/stream.h
 if !HAVE_FAISS_C
 libindex_la_SOURCES += index/faiss_c.cpp

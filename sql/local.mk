@@ -1,6 +1,11 @@
 # The store, compiled for libsqlite3 ...
 noinst_LTLIBRARIES += libstore.la
-libstore_la_SOURCES = sql/sqlite.h sql/store.c sql/store.h
+libstore_la_SOURCES = \
+	sql/collection.c sql/collection.h \
+	sql/findings.c sql/findings.h \
+	sql/sqlite.h \
+	sql/statement.c sql/statement.h \
+	sql/store.c sql/store.h
 nodist_libstore_la_SOURCES = sql/schema_sql.h
 libstore_la_CPPFLAGS = $(AM_CPPFLAGS) -Isql $(SQLITE_CFLAGS)
 libstore_la_LIBADD = $(SQLITE_LIBS)

@@ -15,7 +15,10 @@
 #include "base/system.h"
 #include "base/utf8.h"
 #include "schema_sql.h"
+#include "sql/collection.h"
+#include "sql/findings.h"
 #include "sql/sqlite.h"
+#include "sql/statement.h"
 
 #define SCHEMA_VERSION 1
 #define BUSY_TIMEOUT_MS 5000
@@ -23,10 +26,6 @@
 
 /* Every statement that runs more than once. */
 enum statement {
-    META_GET,
-    META_SET,
-    LOG_LAST,
-    LOG_MARK,
     ROOTS,
     ROOT_ADD,
     ROOT_DELETE,
@@ -40,10 +39,6 @@ enum statement {
     DOCUMENT_IDS_BELOW,
     CHUNKS_DELETE,
     CHUNK_ADD,
-    EMBEDDING_PUT,
-    EMBEDDING_GET,
-    EMBEDDINGS_ALL,
-    EMBEDDINGS_SINCE,
     TEXTS,
     HIT_GET,
     COUNTS,
@@ -54,11 +49,6 @@ enum statement {
 /* Tables are named with "main.": a temporary table of a host's must not stand in
  * for one of ours. */
 static const char *const sql_of[N_STATEMENTS] = {
-    [META_GET] = "SELECT value FROM main.ernie_meta WHERE key = ?1",
-    [META_SET] = "INSERT INTO main.ernie_meta (key, value) VALUES (?1, ?2)"
-                 " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    [LOG_LAST] = "SELECT coalesce(max(seq), 0) FROM main.ernie_log",
-    [LOG_MARK] = "SELECT mark FROM main.ernie_log WHERE seq = ?1",
     [ROOTS] = "SELECT id, path FROM main.ernie_roots WHERE id <> 0",
     [ROOT_ADD] = "INSERT INTO main.ernie_roots (path) VALUES (?1)",
     [ROOT_DELETE] = "DELETE FROM main.ernie_roots WHERE id = ?1",
@@ -90,17 +80,6 @@ static const char *const sql_of[N_STATEMENTS] = {
     [CHUNKS_DELETE] = "DELETE FROM main.ernie_chunks WHERE document_id = ?1",
     [CHUNK_ADD] = "INSERT INTO main.ernie_chunks (document_id, ordinal, start_byte, end_byte,"
                   " line, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    [EMBEDDING_PUT] = "INSERT INTO main.ernie_embeddings (chunk_id, vector, checksum)"
-                      " VALUES (?1, ?2, ?3) ON CONFLICT (chunk_id) DO UPDATE"
-                      " SET vector = excluded.vector, checksum = excluded.checksum",
-    [EMBEDDING_GET] = "SELECT c.document_id, e.vector, e.checksum FROM main.ernie_chunks c"
-                      " JOIN main.ernie_embeddings e ON e.chunk_id = c.id WHERE c.id = ?1",
-    [EMBEDDINGS_ALL] = "SELECT c.id, e.vector, e.checksum FROM main.ernie_chunks c"
-                       " LEFT JOIN main.ernie_embeddings e ON e.chunk_id = c.id ORDER BY c.id",
-    [EMBEDDINGS_SINCE] = "SELECT c.id, e.vector, e.checksum FROM main.ernie_chunks c"
-                         " LEFT JOIN main.ernie_embeddings e ON e.chunk_id = c.id WHERE c.id IN"
-                         " (SELECT chunk_id FROM main.ernie_log WHERE seq > ?1 AND op <> 'delete')"
-                         " ORDER BY c.id",
     [TEXTS] = "SELECT id, text FROM main.ernie_chunks ORDER BY id",
     [HIT_GET] = "SELECT d.id, d.root_id, c.line, d.path, d.title, c.text FROM main.ernie_chunks c"
                 " JOIN main.ernie_documents d ON d.id = c.document_id WHERE c.id = ?1",
@@ -117,66 +96,16 @@ struct store {
     int is_ours;  /* the connection: opened here, closed here */
     char *path;   /* absolute, or "" */
     char *folder; /* of the database, or NULL in memory */
-    uint8_t uuid[16];
     int depth;    /* of store_begin calls not ended yet */
     int in_hosts; /* the first of them found a transaction of the host's */
-    int in_snapshot;
     struct buffer held; /* the strings that the last call gave out */
-    sqlite3_stmt *statements[N_STATEMENTS];
+    struct collection *collection;
+    struct statements statements;
 };
-
-/* ---- SQLite's errors as ours ------------------------------------------- */
-
-/* connection may be NULL. */
-static int error_of(sqlite3 *connection, const char *path, int code, ernie_error *err)
-{
-    const char *name = path != NULL && path[0] != '\0' ? path : "database";
-    const char *words = sqlite3_errstr(code);
-    char system_words[128];
-    int why = 0;
-
-    if (connection != NULL && sqlite3_extended_errcode(connection) == code) {
-        words = sqlite3_errmsg(connection);
-        why = sqlite3_system_errno(connection);
-    }
-    if (code == SQLITE_IOERR_NOMEM)
-        code = SQLITE_NOMEM;
-    switch (code & 0xff) {
-    case SQLITE_NOMEM:
-        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", name);
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-    case SQLITE_PROTOCOL:
-        return error_set(err, ERNIE_EBUSY, "%s: another process is writing to it", name);
-    case SQLITE_FULL:
-        return error_set(err, ERNIE_EIO, "%s: the disk is full", name);
-    case SQLITE_READONLY:
-        return error_set(err, ERNIE_EIO, "%s: cannot be written: it or its folder is read-only",
-                         name);
-    case SQLITE_NOTADB:
-        return error_set(err, ERNIE_EFORMAT, "%s: not an SQLite database", name);
-    case SQLITE_CORRUPT:
-    case SQLITE_CONSTRAINT: /* the rows there are do not let ours in */
-    case SQLITE_ERROR:      /* a table or column of ours is missing */
-        return error_set(err, ERNIE_ECORRUPT, "%s: damaged: %s", name, words);
-    case SQLITE_INTERRUPT:
-        return error_set(err, ERNIE_ECANCELED, "%s: interrupted", name);
-    case SQLITE_TOOBIG:
-        return error_set(err, ERNIE_EINVAL, "%s: a text larger than SQLite takes", name);
-    case SQLITE_IOERR:
-    case SQLITE_CANTOPEN:
-        if (why != 0)
-            return error_set(err, ERNIE_EIO, "%s: %s: %s", name, words,
-                             strerror_r(why, system_words, sizeof system_words));
-        /* fall through */
-    default:
-        return error_set(err, ERNIE_EIO, "%s: %s", name, words);
-    }
-}
 
 static int fail(const struct store *store, int code, ernie_error *err)
 {
-    return error_of(store->connection, store->path, code, err);
+    return statements_fail(&store->statements, code, err);
 }
 
 static int out_of_memory(const struct store *store, ernie_error *err)
@@ -184,141 +113,23 @@ static int out_of_memory(const struct store *store, ernie_error *err)
     return fail(store, SQLITE_NOMEM, err);
 }
 
-/* ---- statements -------------------------------------------------------- */
-
-/* One run of a statement. The first thing that goes wrong is kept, what follows
- * does nothing, and query_end says it, so that no step needs a check of its own. */
-struct query {
-    struct store *store;
-    enum statement which;
-    sqlite3_stmt *statement;
-    int code;
-};
-
-static struct query query_start(struct store *store, enum statement which)
+/* Statements stay prepared while the connection is ours, or in a transaction or a snapshot
+ * of a host's. */
+static void keep_statements(struct store *store)
 {
-    struct query query = { .store = store, .which = which };
-
-    if (store->statements[which] == NULL)
-        query.code = sqlite3_prepare_v3(store->connection, sql_of[which], -1,
-                                        store->is_ours ? SQLITE_PREPARE_PERSISTENT : 0,
-                                        &store->statements[which], NULL);
-    else if (sqlite3_stmt_busy(store->statements[which]))
-        query.code = SQLITE_MISUSE; /* a callback called what called it */
-    if (query.code == SQLITE_OK)
-        query.statement = store->statements[which];
-    return query;
+    statements_keep(&store->statements);
+    collection_keep(store->collection);
 }
 
-static void bind_integer(struct query *query, int i, int64_t value)
+static void let_statements_go(struct store *store)
 {
-    if (query->code == SQLITE_OK)
-        query->code = sqlite3_bind_int64(query->statement, i, value);
-}
-
-/* Text and bytes stay the caller's and must live until query_end. */
-static void bind_sized_text(struct query *query, int i, const char *text, size_t size)
-{
-    if (query->code == SQLITE_OK)
-        query->code = sqlite3_bind_text64(query->statement, i, text, size, SQLITE_STATIC,
-                                          SQLITE_UTF8);
-}
-
-static void bind_text(struct query *query, int i, const char *text)
-{
-    if (text != NULL) /* NULL is what is not bound */
-        bind_sized_text(query, i, text, strlen(text));
-}
-
-static void bind_bytes(struct query *query, int i, const void *bytes, size_t size)
-{
-    if (query->code == SQLITE_OK)
-        query->code = sqlite3_bind_blob64(query->statement, i, bytes, size, SQLITE_STATIC);
-}
-
-static void bind_path(struct query *query, int i, const char *path)
-{
-    size_t size = strlen(path);
-
-    if (utf8_valid(path, size))
-        bind_sized_text(query, i, path, size);
-    else
-        bind_bytes(query, i, path, size);
-}
-
-/* Steps to the next row; 0 when there is none, or something failed. */
-static int query_row(struct query *query)
-{
-    if (query->code == SQLITE_OK || query->code == SQLITE_ROW)
-        query->code = sqlite3_step(query->statement);
-    return query->code == SQLITE_ROW;
-}
-
-static int64_t column_integer(const struct query *query, int i)
-{
-    return sqlite3_column_int64(query->statement, i);
-}
-
-/* The bytes of a text or BLOB as they are stored; NULL and 0 for what is empty. */
-static const void *column_bytes(struct query *query, int i, size_t *size)
-{
-    const void *bytes = sqlite3_column_blob(query->statement, i);
-
-    *size = (size_t)sqlite3_column_bytes(query->statement, i);
-    if (bytes == NULL && *size > 0) {
-        *size = 0;
-        query->code = SQLITE_NOMEM;
-    }
-    return bytes;
-}
-
-/* Whether statements may stay prepared. A host cannot close its connection while
- * there are statements of ours, and does not tell us before it does. */
-static int keeps_statements(const struct store *store)
-{
-    return store->is_ours || store->in_snapshot || store->depth > 0;
-}
-
-static void finalize_statements(struct store *store)
-{
-    for (int i = 0; i < N_STATEMENTS; i++) {
-        sqlite3_finalize(store->statements[i]);
-        store->statements[i] = NULL;
-    }
-}
-
-/* Ends a query after its last row or before; status is the caller's own so far, and
- * is returned when it is not ERNIE_OK. */
-static int query_end(struct query *query, int status, ernie_error *err)
-{
-    struct store *store = query->store;
-
-    if (status == ERNIE_OK && query->code != SQLITE_OK && query->code != SQLITE_ROW &&
-        query->code != SQLITE_DONE)
-        status = fail(store, query->code, err);
-    if (query->statement != NULL) {
-        sqlite3_reset(query->statement);
-        /* Forgets values too: they point into the caller's memory. */
-        sqlite3_clear_bindings(query->statement);
-    }
-    if (!keeps_statements(store)) {
-        sqlite3_finalize(store->statements[query->which]);
-        store->statements[query->which] = NULL;
-    }
-    return status;
-}
-
-/* Runs a bound statement to its end. */
-static int query_run(struct query *query, ernie_error *err)
-{
-    while (query_row(query))
-        continue;
-    return query_end(query, ERNIE_OK, err);
+    statements_let_go(&store->statements);
+    collection_let_go(store->collection);
 }
 
 static int run_with_id(struct store *store, enum statement which, int64_t id, ernie_error *err)
 {
-    struct query query = query_start(store, which);
+    struct query query = query_start(&store->statements, which);
 
     bind_integer(&query, 1, id);
     return query_run(&query, err);
@@ -349,14 +160,23 @@ static int sql_to_integer(struct store *store, const char *sql, int64_t *out, er
     return code;
 }
 
+static void bind_path(struct query *query, int i, const char *path)
+{
+    size_t size = strlen(path);
+
+    if (utf8_valid(path, size))
+        bind_sized_text(query, i, path, size);
+    else
+        bind_bytes(query, i, path, size);
+}
+
 /* ---- strings given out ------------------------------------------------- */
 
 /* Strings are copied from their row, and the row let go: one that stayed would hold
  * a read transaction open, which keeps SQLite's log from being taken in, and makes
  * the next write of this connection fail when another process wrote in between. */
-static size_t hold(struct query *query, int i)
+static size_t hold(struct buffer *held, struct query *query, int i)
 {
-    struct buffer *held = &query->store->held;
     size_t offset = held->size, size;
     const void *bytes = column_bytes(query, i, &size);
 
@@ -373,18 +193,6 @@ static const char settings[] =
     "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
     " PRAGMA temp_store = MEMORY; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
     " SELECT count(*) FROM main.sqlite_master"; /* the first look at the file */
-
-static int parse_uuid(const char *hex, uint8_t out[16])
-{
-    for (int i = 0; i < 16; i++) {
-        char digits[3] = { hex[2 * i], hex[2 * i] == '\0' ? '\0' : hex[2 * i + 1], '\0' };
-
-        if (strspn(digits, "0123456789abcdef") != 2)
-            return -1;
-        out[i] = (uint8_t)strtoul(digits, NULL, 16);
-    }
-    return hex[32] == '\0' ? 0 : -1;
-}
 
 static int has_collection(struct store *store, int *has, ernie_error *err)
 {
@@ -434,6 +242,7 @@ static int check_collection(struct store *store, ernie_error *err)
 {
     const char *name = store->path[0] != '\0' ? store->path : "database";
     char value[64];
+    uint8_t uuid[16];
     long version;
     int status, has;
 
@@ -443,7 +252,7 @@ static int check_collection(struct store *store, ernie_error *err)
     if (!has)
         return error_set(err, ERNIE_ENOTFOUND,
                          "%s: holds no ernie collection; `ernie index` makes one", name);
-    status = store_meta_get(store, "schema_version", value, sizeof value, err);
+    status = collection_meta_get(store->collection, "schema_version", value, sizeof value, err);
     if (status != ERNIE_OK)
         return status;
     version = strtol(value, NULL, 10);
@@ -453,10 +262,7 @@ static int check_collection(struct store *store, ernie_error *err)
                          version, SCHEMA_VERSION);
     if (version < SCHEMA_VERSION)
         return error_set(err, ERNIE_ECORRUPT, "%s: damaged: no schema version", name);
-    status = store_meta_get(store, "uuid", value, sizeof value, err);
-    if (status == ERNIE_OK && parse_uuid(value, store->uuid) != 0)
-        status = error_set(err, ERNIE_ECORRUPT, "%s: damaged: no uuid", name);
-    return status;
+    return collection_uuid(store->collection, uuid, err);
 }
 
 /* Takes over a connection that is_ours, which is closed when this fails. */
@@ -480,10 +286,19 @@ static int store_new(struct sqlite3 *connection, int is_ours, struct store **out
         store->path = memory_copy_text("", 0);
     if (store->path != NULL && store->path[0] != '\0')
         store->folder = path_directory(store->path);
-    if (store->path == NULL || (store->path[0] != '\0' && store->folder == NULL)) {
+    status = store->path == NULL || (store->path[0] != '\0' && store->folder == NULL)
+                 ? error_set(err, ERNIE_ENOMEM, "database: out of memory")
+                 : collection_new(connection, "main", "ernie", store->path, &store->collection,
+                                  err);
+    if (status == ERNIE_OK)
+        status = statements_init(&store->statements, connection, store->path, N_STATEMENTS, sql_of,
+                                 err);
+    if (status != ERNIE_OK) {
         store_close(store);
-        return error_set(err, ERNIE_ENOMEM, "database: out of memory");
+        return status;
     }
+    if (is_ours)
+        keep_statements(store);
     *out = store;
     return ERNIE_OK;
 }
@@ -582,7 +397,7 @@ static int connect_immutable(const char *path, sqlite3 **out, ernie_error *err)
         return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
     code = connect_to(uri, SQLITE_OPEN_READONLY, out);
     memory_free(uri);
-    return code == SQLITE_OK ? ERNIE_OK : error_of(*out, path, code, err);
+    return code == SQLITE_OK ? ERNIE_OK : sqlite_fail(*out, path, code, err);
 }
 
 /* *out is set on failure too, and is the caller's to close. */
@@ -600,7 +415,7 @@ static int connect_file(const char *path, enum store_mode mode, sqlite3 **out, e
     if (code == SQLITE_OK)
         return ERNIE_OK;
     if (mode != STORE_READ || ((code & 0xff) != SQLITE_CANTOPEN && (code & 0xff) != SQLITE_READONLY))
-        return error_of(*out, path, code, err);
+        return sqlite_fail(*out, path, code, err);
     sqlite3_close(*out);
     *out = NULL;
     return connect_immutable(path, out, err);
@@ -677,7 +492,8 @@ void store_close(struct store *store)
 {
     if (store == NULL)
         return;
-    finalize_statements(store);
+    collection_free(store->collection);
+    statements_reset(&store->statements);
     if (store->is_ours)
         sqlite3_close(store->connection);
     buffer_reset(&store->held);
@@ -686,14 +502,14 @@ void store_close(struct store *store)
     memory_free(store);
 }
 
+struct collection *store_collection(struct store *store)
+{
+    return store->collection;
+}
+
 const char *store_path(const struct store *store)
 {
     return store->path;
-}
-
-const uint8_t *store_uuid(const struct store *store)
-{
-    return store->uuid;
 }
 
 void store_set_timeout(struct store *store, int timeout_ms)
@@ -718,8 +534,7 @@ static int in_savepoint(const struct store *store)
 static void leave_transaction(struct store *store)
 {
     store->depth--;
-    if (!keeps_statements(store))
-        finalize_statements(store);
+    let_statements_go(store);
 }
 
 int store_begin(struct store *store, ernie_error *err)
@@ -729,6 +544,7 @@ int store_begin(struct store *store, ernie_error *err)
     if (store->depth == 0)
         store->in_hosts = !sqlite3_get_autocommit(store->connection);
     store->depth++;
+    keep_statements(store);
     status = run_sql(store, in_savepoint(store) ? "SAVEPOINT ernie" : "BEGIN IMMEDIATE", err);
     if (status != ERNIE_OK)
         leave_transaction(store);
@@ -759,77 +575,19 @@ void store_rollback(struct store *store)
     leave_transaction(store);
 }
 
-/* A query that is stepped and not reset holds a read transaction open, in
- * autocommit as well as inside of a transaction of the host's, where BEGIN would
- * fail. */
 int store_snapshot_begin(struct store *store, uint64_t *seq, ernie_error *err)
 {
-    struct query query = query_start(store, LOG_LAST);
+    int status = collection_snapshot_begin(store->collection, seq, err);
 
-    if (!query_row(&query))
-        return query_end(&query, ERNIE_OK, err);
-    *seq = (uint64_t)column_integer(&query, 0);
-    store->in_snapshot = 1;
-    return ERNIE_OK;
+    if (status == ERNIE_OK)
+        statements_keep(&store->statements);
+    return status;
 }
 
 void store_snapshot_end(struct store *store)
 {
-    if (!store->in_snapshot)
-        return;
-    store->in_snapshot = 0;
-    sqlite3_reset(store->statements[LOG_LAST]);
-    if (!keeps_statements(store))
-        finalize_statements(store);
-}
-
-int store_log_mark(struct store *store, uint64_t seq, uint64_t *mark, ernie_error *err)
-{
-    struct query query;
-    int status = ERNIE_OK;
-
-    if (seq == 0) {
-        *mark = 0;
-        return ERNIE_OK;
-    }
-    query = query_start(store, LOG_MARK);
-    bind_integer(&query, 1, (int64_t)seq);
-    if (query_row(&query))
-        *mark = (uint64_t)column_integer(&query, 0);
-    else if (query.code == SQLITE_DONE)
-        status = error_set(err, ERNIE_ENOTFOUND, "%s: no log entry %llu", store->path,
-                           (unsigned long long)seq);
-    return query_end(&query, status, err);
-}
-
-/* ---- meta -------------------------------------------------------------- */
-
-int store_meta_get(struct store *store, const char *key, char *value, size_t size,
-                   ernie_error *err)
-{
-    struct query query = query_start(store, META_GET);
-
-    value[0] = '\0';
-    bind_text(&query, 1, key);
-    if (query_row(&query)) {
-        size_t n;
-        const void *bytes = column_bytes(&query, 0, &n);
-
-        n = n < size ? n : size - 1;
-        if (n > 0)
-            memcpy(value, bytes, n);
-        value[n] = '\0';
-    }
-    return query_end(&query, ERNIE_OK, err);
-}
-
-int store_meta_set(struct store *store, const char *key, const char *value, ernie_error *err)
-{
-    struct query query = query_start(store, META_SET);
-
-    bind_text(&query, 1, key);
-    bind_text(&query, 2, value);
-    return query_run(&query, err);
+    statements_let_go(&store->statements);
+    collection_snapshot_end(store->collection);
 }
 
 /* ---- roots ------------------------------------------------------------- */
@@ -871,7 +629,7 @@ static int compare_roots(const void *a, const void *b)
 
 int store_roots(struct store *store, struct store_root **out, size_t *n, ernie_error *err)
 {
-    struct query query = query_start(store, ROOTS);
+    struct query query = query_start(&store->statements, ROOTS);
     struct store_root *roots = NULL;
     size_t n_roots = 0, size;
     int status = ERNIE_OK;
@@ -922,7 +680,7 @@ static int move_document(struct store *store, int64_t id, int64_t root_id, const
         return status;
     if (found)
         return store_document_delete(store, id, err);
-    query = query_start(store, DOCUMENT_MOVE);
+    query = query_start(&store->statements, DOCUMENT_MOVE);
     bind_integer(&query, 1, id);
     bind_integer(&query, 2, root_id);
     bind_path(&query, 3, path);
@@ -934,7 +692,7 @@ static int move_document(struct store *store, int64_t id, int64_t root_id, const
 static int absorb_root(struct store *store, int64_t outer_id, int64_t inner_id, const char *below,
                        ernie_error *err)
 {
-    struct query query = query_start(store, DOCUMENT_PATHS);
+    struct query query = query_start(&store->statements, DOCUMENT_PATHS);
     int status = ERNIE_OK;
 
     /* Rows leave the query's range as they are moved, and come to no other place in
@@ -962,7 +720,7 @@ static int absorb_root(struct store *store, int64_t outer_id, int64_t inner_id, 
 /* The row of a root that is not there yet. */
 static int add_root(struct store *store, const char *path, int64_t *id, ernie_error *err)
 {
-    struct query query = query_start(store, ROOT_ADD);
+    struct query query = query_start(&store->statements, ROOT_ADD);
     int status;
 
     bind_path(&query, 1, stored_root(store, path));
@@ -1006,7 +764,7 @@ int store_root_add(struct store *store, const char *path, int64_t *id, ernie_err
 int store_document_find(struct store *store, int64_t root_id, const char *path,
                         struct store_document *out, int *found, ernie_error *err)
 {
-    struct query query = query_start(store, DOCUMENT_FIND);
+    struct query query = query_start(&store->statements, DOCUMENT_FIND);
     struct store_document document = { 0 };
     size_t offsets[5] = { 0 }, size;
     int has_failure = 0, status;
@@ -1027,7 +785,7 @@ int store_document_find(struct store *store, int64_t root_id, const char *path,
         if (size == sizeof document.hash) /* else all zero, which no file's is */
             memcpy(document.hash, hash, size);
         for (int i = 0; i < 5; i++)
-            offsets[i] = hold(&query, 7 + i);
+            offsets[i] = hold(&store->held, &query, 7 + i);
         has_failure = sqlite3_column_type(query.statement, 11) != SQLITE_NULL;
     }
     status = query_end(&query, ERNIE_OK, err);
@@ -1047,7 +805,7 @@ int store_document_find(struct store *store, int64_t root_id, const char *path,
 int store_document_put(struct store *store, const struct store_document *document, int64_t *id,
                        ernie_error *err)
 {
-    struct query query = query_start(store, DOCUMENT_PUT);
+    struct query query = query_start(&store->statements, DOCUMENT_PUT);
     int64_t put = 0;
     int status;
 
@@ -1075,7 +833,7 @@ int store_document_put(struct store *store, const struct store_document *documen
 int store_document_touch(struct store *store, const struct store_document *document,
                          ernie_error *err)
 {
-    struct query query = query_start(store, DOCUMENT_TOUCH);
+    struct query query = query_start(&store->statements, DOCUMENT_TOUCH);
 
     bind_integer(&query, 1, document->root_id);
     bind_path(&query, 2, document->path);
@@ -1104,7 +862,7 @@ static int collect_ids(struct query *query, int64_t **out, size_t *n, ernie_erro
             int64_t *grown = memory_resize(ids, more, sizeof *grown);
 
             if (grown == NULL) {
-                status = out_of_memory(query->store, err);
+                status = sqlite_fail(NULL, query->statements->path, SQLITE_NOMEM, err);
                 break;
             }
             ids = grown;
@@ -1131,7 +889,7 @@ int store_document_ids(struct store *store, int64_t root_id, const char *below, 
     int status;
 
     if (below[0] == '\0') {
-        query = query_start(store, DOCUMENT_IDS);
+        query = query_start(&store->statements, DOCUMENT_IDS);
         bind_integer(&query, 1, root_id);
         return collect_ids(&query, ids, n, err);
     }
@@ -1144,7 +902,7 @@ int store_document_ids(struct store *store, int64_t root_id, const char *below, 
     }
     from[size - 1] = '/';
     to[size - 1] = '/' + 1;
-    query = query_start(store, DOCUMENT_IDS_BELOW);
+    query = query_start(&store->statements, DOCUMENT_IDS_BELOW);
     bind_integer(&query, 1, root_id);
     bind_path(&query, 2, below);
     if (utf8_valid(below, size - 1)) { /* no text begins with what is not UTF-8 */
@@ -1165,35 +923,10 @@ int store_document_ids(struct store *store, int64_t root_id, const char *below, 
 #error "vectors are stored little-endian, and copied as they are in memory"
 #endif
 
-static int64_t checksum_of(const void *vector, size_t size_bytes)
-{
-    struct hash hash = hash_of(vector, size_bytes);
-    uint64_t first = 0;
-
-    for (int i = 0; i < 8; i++)
-        first = first << 8 | hash.bytes[i];
-    return (int64_t)first;
-}
-
-static int put_embedding(struct store *store, int64_t chunk_id, const float *embedding, size_t dim,
-                         ernie_error *err)
-{
-    const size_t size_bytes = dim * sizeof *embedding;
-    struct query query;
-
-    if (dim == 0 || dim > MAX_DIM)
-        return error_set(err, ERNIE_EINVAL, "%s: a vector of %zu numbers", store->path, dim);
-    query = query_start(store, EMBEDDING_PUT);
-    bind_integer(&query, 1, chunk_id);
-    bind_bytes(&query, 2, embedding, size_bytes);
-    bind_integer(&query, 3, checksum_of(embedding, size_bytes));
-    return query_run(&query, err);
-}
-
 int store_chunk_add(struct store *store, const struct store_chunk *chunk, int64_t *id,
                     ernie_error *err)
 {
-    struct query query = query_start(store, CHUNK_ADD);
+    struct query query = query_start(&store->statements, CHUNK_ADD);
     int64_t added;
     int status;
 
@@ -1207,58 +940,15 @@ int store_chunk_add(struct store *store, const struct store_chunk *chunk, int64_
     if (status != ERNIE_OK)
         return status;
     added = sqlite3_last_insert_rowid(store->connection);
-    status = put_embedding(store, added, chunk->embedding, chunk->dim, err);
+    status = collection_vector_put(store->collection, added, chunk->embedding, chunk->dim, err);
     if (status == ERNIE_OK)
         *id = added;
     return status;
 }
 
-/* What is wrong with the vector in column (its checksum in the next), or NULL; then
- * it is copied into out [dim]. */
-static const char *read_vector(struct query *query, int column, size_t dim, float *out)
-{
-    size_t size_bytes;
-    const void *bytes = column_bytes(query, column, &size_bytes);
-
-    if (size_bytes != dim * sizeof *out)
-        return "has another number of numbers than the model gives";
-    if (checksum_of(bytes, size_bytes) != column_integer(query, column + 1))
-        return "is not what was written";
-    memcpy(out, bytes, size_bytes); /* a BLOB need not be aligned */
-    for (size_t i = 0; i < dim; i++)
-        if (!isfinite(out[i]))
-            return "holds what is not a number";
-    return NULL;
-}
-
-int store_embeddings_since(struct store *store, uint64_t seq, size_t dim, store_embedding_fn fn,
-                           void *data, ernie_error *err)
-{
-    float *vector = memory_new(dim, sizeof *vector);
-    struct query query;
-    int status = ERNIE_OK;
-
-    if (vector == NULL)
-        return out_of_memory(store, err);
-    /* All of them are found by their rows, so that a log that was cut short in front
-     * hides none. */
-    query = query_start(store, seq == 0 ? EMBEDDINGS_ALL : EMBEDDINGS_SINCE);
-    if (seq != 0)
-        bind_integer(&query, 1, (int64_t)seq);
-    while (status == ERNIE_OK && query_row(&query)) {
-        const char *wrong = read_vector(&query, 1, dim, vector);
-
-        if (query.code == SQLITE_ROW)
-            status = fn(data, column_integer(&query, 0), wrong == NULL ? vector : NULL, err);
-    }
-    status = query_end(&query, status, err);
-    memory_free(vector);
-    return status;
-}
-
 int store_texts(struct store *store, store_text_fn fn, void *data, ernie_error *err)
 {
-    struct query query = query_start(store, TEXTS);
+    struct query query = query_start(&store->statements, TEXTS);
     int status = ERNIE_OK;
 
     while (status == ERNIE_OK && query_row(&query)) {
@@ -1271,16 +961,10 @@ int store_texts(struct store *store, store_text_fn fn, void *data, ernie_error *
     return query_end(&query, status, err);
 }
 
-int store_embedding_replace(struct store *store, int64_t chunk_id, const float *embedding,
-                            size_t dim, ernie_error *err)
-{
-    return put_embedding(store, chunk_id, embedding, dim, err);
-}
-
 int store_hit_get(struct store *store, int64_t chunk_id, struct store_hit *out, int *found,
                   ernie_error *err)
 {
-    struct query query = query_start(store, HIT_GET);
+    struct query query = query_start(&store->statements, HIT_GET);
     struct store_hit hit = { 0 };
     size_t path = 0, title = 0, text = 0;
     int status;
@@ -1292,9 +976,9 @@ int store_hit_get(struct store *store, int64_t chunk_id, struct store_hit *out, 
         hit.document_id = column_integer(&query, 0);
         hit.root_id = column_integer(&query, 1);
         hit.line = (size_t)column_integer(&query, 2);
-        path = hold(&query, 3);
-        title = hold(&query, 4);
-        text = hold(&query, 5);
+        path = hold(&store->held, &query, 3);
+        title = hold(&store->held, &query, 4);
+        text = hold(&store->held, &query, 5);
         hit.size = store->held.size - text - 1;
     }
     status = query_end(&query, ERNIE_OK, err);
@@ -1309,25 +993,11 @@ int store_hit_get(struct store *store, int64_t chunk_id, struct store_hit *out, 
     return ERNIE_OK;
 }
 
-int store_embedding_get(struct store *store, int64_t chunk_id, size_t dim, int64_t *document_id,
-                        float *out, int *found, ernie_error *err)
-{
-    struct query query = query_start(store, EMBEDDING_GET);
-
-    bind_integer(&query, 1, chunk_id);
-    *found = query_row(&query);
-    if (*found) {
-        *document_id = column_integer(&query, 0);
-        *found = read_vector(&query, 1, dim, out) == NULL;
-    }
-    return query_end(&query, ERNIE_OK, err);
-}
-
 /* ---- upkeep ------------------------------------------------------------ */
 
 int store_counts(struct store *store, struct store_counts *out, ernie_error *err)
 {
-    struct query query = query_start(store, COUNTS);
+    struct query query = query_start(&store->statements, COUNTS);
     struct store_counts counts = { 0 };
     int64_t n_pages, page_bytes;
     int status;
@@ -1354,7 +1024,7 @@ int store_counts(struct store *store, struct store_counts *out, ernie_error *err
 
 int store_text_bytes(struct store *store, uint64_t *out, ernie_error *err)
 {
-    struct query query = query_start(store, TEXT_BYTES);
+    struct query query = query_start(&store->statements, TEXT_BYTES);
     uint64_t n_bytes = 0;
     int status;
 
@@ -1366,89 +1036,6 @@ int store_text_bytes(struct store *store, uint64_t *out, ernie_error *err)
     return status;
 }
 
-struct checker {
-    struct store *store;
-    void (*report)(void *data, const char *finding);
-    void *data;
-    size_t n_findings;
-};
-
-static void __attribute__((format(printf, 2, 3))) add_finding(struct checker *checker,
-                                                              const char *format, ...)
-{
-    ernie_error line;
-    char text[sizeof line.message];
-    va_list values;
-
-    va_start(values, format);
-    vsnprintf(text, sizeof text, format, values);
-    va_end(values);
-    /* What error_set does for a message is right for a finding too: one line. */
-    error_set(&line, ERNIE_ECORRUPT, "%s", text);
-    checker->n_findings++;
-    if (checker->report != NULL)
-        checker->report(checker->data, line.message);
-}
-
-/* Damage met while looking for damage is a finding; the other checks go on. */
-static int check_end(struct checker *checker, int code, ernie_error *err)
-{
-    if (code == SQLITE_DONE)
-        return ERNIE_OK;
-    if ((code & 0xff) != SQLITE_CORRUPT && (code & 0xff) != SQLITE_ERROR)
-        return fail(checker->store, code, err);
-    add_finding(checker, "%s", sqlite3_errmsg(checker->store->connection));
-    return ERNIE_OK;
-}
-
-/* Each row of a query is a finding, its first column the words. "ok" is none. */
-static int check_query(struct checker *checker, const char *sql, ernie_error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(checker->store->connection, sql, -1, &statement, NULL);
-    int status;
-
-    if (code == SQLITE_OK) {
-        while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-            const char *words = (const char *)sqlite3_column_text(statement, 0);
-
-            if (words == NULL || strcmp(words, "ok") != 0)
-                add_finding(checker, "%s", words != NULL ? words : "out of memory");
-        }
-    }
-    status = check_end(checker, code, err);
-    sqlite3_finalize(statement);
-    return status;
-}
-
-static int check_vectors(struct checker *checker, size_t dim, ernie_error *err)
-{
-    static const char sql[] = "SELECT chunk_id, vector, checksum FROM main.ernie_embeddings";
-    struct query query = { .store = checker->store };
-    float *vector = memory_new(dim, sizeof *vector);
-    int status;
-
-    if (vector == NULL)
-        return out_of_memory(checker->store, err);
-    query.code = sqlite3_prepare_v2(checker->store->connection, sql, -1, &query.statement, NULL);
-    while (query_row(&query)) {
-        const char *wrong = read_vector(&query, 1, dim, vector);
-        long long id = column_integer(&query, 0);
-        double square = 0;
-
-        for (size_t i = 0; wrong == NULL && i < dim; i++)
-            square += (double)vector[i] * vector[i];
-        if (wrong != NULL)
-            add_finding(checker, "chunk %lld: its vector %s", id, wrong);
-        else if (fabs(sqrt(square) - 1) > 1e-3)
-            add_finding(checker, "chunk %lld: its vector has length %g, not 1", id, sqrt(square));
-    }
-    status = check_end(checker, query.code, err);
-    sqlite3_finalize(query.statement);
-    memory_free(vector);
-    return status;
-}
-
 int store_check(struct store *store, size_t dim, void (*report)(void *data, const char *finding),
                 void *data, size_t *n_findings, ernie_error *err)
 {
@@ -1456,8 +1043,6 @@ int store_check(struct store *store, size_t dim, void (*report)(void *data, cons
         "PRAGMA main.integrity_check(100)",
         "SELECT 'a row of ' || \"table\" || ' refers to none of ' || parent"
         " FROM pragma_foreign_key_check WHERE \"table\" GLOB 'ernie_*' LIMIT 100",
-        "SELECT 'chunk ' || id || ': no vector' FROM main.ernie_chunks"
-        " WHERE id NOT IN (SELECT chunk_id FROM main.ernie_embeddings) LIMIT 100",
         "SELECT 'document ' || d.id || ': failed, but has chunks' FROM main.ernie_documents d"
         " JOIN main.ernie_chunks c ON c.document_id = d.id WHERE d.failure IS NOT NULL"
         " GROUP BY d.id LIMIT 100",
@@ -1465,28 +1050,15 @@ int store_check(struct store *store, size_t dim, void (*report)(void *data, cons
         " WHERE end_byte < start_byte OR start_byte < 0 OR line < 1 LIMIT 100",
         "SELECT 'document ' || document_id || ': a chunk is missing' FROM main.ernie_chunks"
         " GROUP BY document_id HAVING min(ordinal) <> 0 OR max(ordinal) <> count(*) - 1 LIMIT 100",
-        /* The last entry for a chunk says whether it is there. A log without its first
-         * entry was cut short, and says nothing of the chunks before. */
-        "SELECT 'chunk ' || c.id || ': not in the log' FROM main.ernie_chunks c LEFT JOIN"
-        " (SELECT chunk_id, max(seq), op FROM main.ernie_log GROUP BY chunk_id) l"
-        " ON l.chunk_id = c.id WHERE l.op = 'delete' OR (l.op IS NULL AND"
-        " EXISTS (SELECT 1 FROM main.ernie_log WHERE seq = 1)) LIMIT 100",
-        "SELECT 'chunk ' || l.chunk_id || ': in the log, but gone' FROM"
-        " (SELECT chunk_id, max(seq), op FROM main.ernie_log GROUP BY chunk_id) l"
-        " WHERE l.op <> 'delete' AND l.chunk_id NOT IN (SELECT id FROM main.ernie_chunks)"
-        " LIMIT 100",
-        /* Else a new chunk could get the id of one that an index still names. */
-        "SELECT 'chunk ' || max(chunk_id) || ': its id could be given out again'"
-        " FROM main.ernie_log HAVING max(chunk_id) > coalesce("
-        "(SELECT seq FROM main.sqlite_sequence WHERE name = 'ernie_chunks'), 0)",
     };
-    struct checker checker = { .store = store, .report = report, .data = data };
+    struct findings findings = { .connection = store->connection, .path = store->path,
+                                 .report = report, .data = data };
     int status = ERNIE_OK;
 
     for (size_t i = 0; status == ERNIE_OK && i < sizeof queries / sizeof queries[0]; i++)
-        status = check_query(&checker, queries[i], err);
-    if (status == ERNIE_OK && dim > 0 && dim <= MAX_DIM)
-        status = check_vectors(&checker, dim, err);
-    *n_findings = checker.n_findings;
+        status = findings_query(&findings, queries[i], err);
+    if (status == ERNIE_OK)
+        status = collection_check(store->collection, dim, &findings, err);
+    *n_findings = findings.n;
     return status;
 }

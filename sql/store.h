@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "sql/collection.h"
 
 struct sqlite3;
 struct store;
@@ -30,10 +31,10 @@ int store_open(const char *path, enum store_mode mode, struct store **out, ernie
 int store_attach(struct sqlite3 *connection, struct store **out, ernie_error *err);
 void store_close(struct store *store); /* statements; and the connection when it is ours */
 
+/* Its meta, its log, and the vectors of its chunks; belongs to the store. */
+struct collection *store_collection(struct store *store);
 /* The database file's absolute path, or "" for one in memory. */
 const char *store_path(const struct store *store);
-/* 16 random bytes made with the collection. */
-const uint8_t *store_uuid(const struct store *store);
 /* How long a writer waits for another one to finish. */
 void store_set_timeout(struct store *store, int timeout_ms);
 /* Interrupts the statement that runs; safe from another thread. */
@@ -50,23 +51,9 @@ int store_begin(struct store *store, ernie_error *err);
 int store_commit(struct store *store, ernie_error *err);
 void store_rollback(struct store *store); /* never fails; fine when there is nothing to undo */
 
-/* Between these all reads see one state of the database, whatever other
- * connections commit. seq is the log's last entry in that state. */
+/* As collection_snapshot_begin and _end, for the store's own reads too. */
 int store_snapshot_begin(struct store *store, uint64_t *seq, ernie_error *err);
 void store_snapshot_end(struct store *store);
-
-/* The random mark that the log entry seq was given when it was written (0 for
- * seq 0). An index that remembers seq and mark of its last entry can tell a log
- * that merely grew from one that was put back to an older state and then grew
- * otherwise. ERNIE_ENOTFOUND when there is no such entry. */
-int store_log_mark(struct store *store, uint64_t seq, uint64_t *mark, ernie_error *err);
-
-/* ---- meta ---- */
-
-/* value [size] is set to "" when the key is absent. */
-int store_meta_get(struct store *store, const char *key, char *value, size_t size,
-                   ernie_error *err);
-int store_meta_set(struct store *store, const char *key, const char *value, ernie_error *err);
 
 /* ---- roots ---- */
 
@@ -139,22 +126,11 @@ struct store_chunk {
 int store_chunk_add(struct store *store, const struct store_chunk *chunk, int64_t *id,
                     ernie_error *err);
 
-/* Calls fn for each chunk logged after seq and still there, by id. embedding [dim]
- * is NULL when its row is missing or its checksum does not fit. */
-typedef int (*store_embedding_fn)(void *data, int64_t chunk_id, const float *embedding,
-                                  ernie_error *err);
-int store_embeddings_since(struct store *store, uint64_t seq, size_t dim, store_embedding_fn fn,
-                           void *data, ernie_error *err);
-
-/* Calls fn for each chunk, by id, with its text; with store_embedding_replace
- * this is how a collection moves to another model. */
+/* Calls fn for each chunk, by id, with its text; with
+ * collection_vector_put this is how a collection moves to another model. */
 typedef int (*store_text_fn)(void *data, int64_t chunk_id, const char *text, size_t size,
                              ernie_error *err);
 int store_texts(struct store *store, store_text_fn fn, void *data, ernie_error *err);
-/* Replaces the embedding of a chunk and logs it. */
-int store_embedding_replace(struct store *store, int64_t chunk_id, const float *embedding,
-                            size_t dim, ernie_error *err);
-
 /* What a hit shows. Strings are valid until the next call on the store. */
 struct store_hit {
     int64_t document_id;
@@ -169,11 +145,6 @@ struct store_hit {
 /* *found is 0 when the chunk is gone. */
 int store_hit_get(struct store *store, int64_t chunk_id, struct store_hit *out, int *found,
                   ernie_error *err);
-/* The document of a chunk and its embedding [dim], checked against its checksum.
- * *found is 0 when the chunk is gone or its embedding cannot be trusted. */
-int store_embedding_get(struct store *store, int64_t chunk_id, size_t dim, int64_t *document_id,
-                        float *out, int *found, ernie_error *err);
-
 /* ---- upkeep ---- */
 
 struct store_counts {

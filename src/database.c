@@ -42,7 +42,7 @@ static int read_dim(struct store *store, const char *key, size_t *out, ernie_err
 {
     char number[24];
     unsigned long value;
-    int status = store_meta_get(store, key, number, sizeof number, err);
+    int status = collection_meta_get(store_collection(store), key, number, sizeof number, err);
 
     if (status != ERNIE_OK)
         return status;
@@ -51,10 +51,10 @@ static int read_dim(struct store *store, const char *key, size_t *out, ernie_err
     return ERNIE_OK;
 }
 
-static void use_dim(struct ernie_database *database, size_t dim)
+static int use_dim(struct ernie_database *database, size_t dim, ernie_error *err)
 {
     database->dim = dim;
-    nearest_set_dim(&database->nearest, dim);
+    return nearest_set_vectors(&database->nearest, database->model->fingerprint.bytes, dim, err);
 }
 
 /* Another process may have chosen how long vectors are since this one looked. */
@@ -75,8 +75,7 @@ static int check_dim(struct ernie_database *database, ernie_error *err)
                          "%s: its vectors have %zu numbers, not %zu: leave --dim out, or embed "
                          "again with `ernie rebuild --embeddings --dim %zu`",
                          path, dim, database->dim_given, database->dim_given);
-    use_dim(database, dim);
-    return ERNIE_OK;
+    return use_dim(database, dim, err);
 }
 
 int database_check_model(struct ernie_database *database, ernie_error *err)
@@ -87,18 +86,18 @@ int database_check_model(struct ernie_database *database, ernie_error *err)
     if (database->model == NULL)
         return error_set(err, ERNIE_EINVAL, "%s: opened without a model",
                          store_path(database->store));
-    status = store_meta_get(database->store, META_FINGERPRINT, fingerprint, sizeof fingerprint,
+    status = collection_meta_get(store_collection(database->store), META_FINGERPRINT, fingerprint, sizeof fingerprint,
                             err);
     if (status != ERNIE_OK)
         return status;
-    if (fingerprint[0] == '\0') { /* nothing embedded yet */
-        use_dim(database, database->dim_given != 0 ? database->dim_given
-                                                   : ernie_model_dim(database->model));
-        return ERNIE_OK;
-    }
+    if (fingerprint[0] == '\0') /* nothing embedded yet */
+        return use_dim(database,
+                       database->dim_given != 0 ? database->dim_given
+                                                : ernie_model_dim(database->model),
+                       err);
     if (strcmp(fingerprint, ernie_model_fingerprint(database->model)) == 0)
         return check_dim(database, err);
-    status = store_meta_get(database->store, META_NAME, name, sizeof name, err);
+    status = collection_meta_get(store_collection(database->store), META_NAME, name, sizeof name, err);
     if (status != ERNIE_OK)
         return status;
     return error_set(err, ERNIE_EMISMATCH,
@@ -114,18 +113,18 @@ int database_note_model(struct store *store, const ernie_model *model, size_t di
     char number[24];
     int status;
 
-    status = store_meta_set(store, META_FINGERPRINT, ernie_model_fingerprint(model), err);
+    status = collection_meta_set(store_collection(store), META_FINGERPRINT, ernie_model_fingerprint(model), err);
     if (status == ERNIE_OK)
-        status = store_meta_set(store, META_NAME, model_name(model), err);
+        status = collection_meta_set(store_collection(store), META_NAME, model_name(model), err);
     snprintf(number, sizeof number, "%zu", dim);
     if (status == ERNIE_OK)
-        status = store_meta_set(store, META_DIM, number, err);
+        status = collection_meta_set(store_collection(store), META_DIM, number, err);
     snprintf(number, sizeof number, "%zu", ernie_model_dim(model));
     if (status == ERNIE_OK)
-        status = store_meta_set(store, META_MODEL_DIM, number, err);
+        status = collection_meta_set(store_collection(store), META_MODEL_DIM, number, err);
     snprintf(number, sizeof number, "%d", CHUNKER_VERSION);
     if (status == ERNIE_OK)
-        status = store_meta_set(store, META_CHUNKER, number, err);
+        status = collection_meta_set(store_collection(store), META_CHUNKER, number, err);
     return status;
 }
 
@@ -143,7 +142,7 @@ int database_begin(struct ernie_database *database, ernie_error *err)
     /* Looked at within the transaction: another process may have been first. */
     status = database_check_model(database, err);
     if (status == ERNIE_OK)
-        status = store_meta_get(database->store, META_FINGERPRINT, fingerprint,
+        status = collection_meta_get(store_collection(database->store), META_FINGERPRINT, fingerprint,
                                 sizeof fingerprint, err);
     if (status == ERNIE_OK && fingerprint[0] == '\0')
         status = database_note_model(database->store, database->model, database->dim, err);
@@ -183,9 +182,9 @@ static int database_new(struct store *store, const ernie_model *model, int writa
     database->model = model;
     database->writable = writable;
     database->dim = model != NULL ? ernie_model_dim(model) : 0;
-    status = nearest_init(&database->nearest, store,
+    status = nearest_init(&database->nearest, store_collection(store),
                           model != NULL ? model->fingerprint.bytes : no_fingerprint,
-                          database->dim, err);
+                          database->dim, "auto", "-ann", err);
     if (status == ERNIE_OK && model != NULL)
         status = database_check_model(database, err);
     if (status != ERNIE_OK) {
@@ -260,11 +259,20 @@ void ernie_close(ernie_database *database)
 
 /* ---- upkeep ------------------------------------------------------------ */
 
+static void parse_fingerprint(const char *hex, uint8_t out[16])
+{
+    for (size_t i = 0; i < 16; i++) {
+        char digits[3] = { hex[2 * i], hex[2 * i + 1] };
+
+        out[i] = (uint8_t)strtoul(digits, NULL, 16);
+    }
+}
+
 /* Index and dimension without a model: what the database says of itself. */
 static int open_index_by_meta(struct ernie_database *database, struct ernie_status *out,
                               ernie_error *err)
 {
-    uint64_t seq;
+    uint8_t fingerprint[16];
     int status;
 
     status = read_dim(database->store, META_DIM, &out->dim, err);
@@ -274,22 +282,27 @@ static int open_index_by_meta(struct ernie_database *database, struct ernie_stat
         return status;
     if (out->model_dim < out->dim) /* not noted by older versions, which kept all */
         out->model_dim = out->dim;
-    if (database->model == NULL ||
-        strcmp(out->model_fingerprint, ernie_model_fingerprint(database->model)) == 0)
-        nearest_set_dim(&database->nearest, out->dim);
-    if (database->model == NULL) {
-        for (size_t i = 0; i < sizeof database->nearest.fingerprint; i++) {
-            char digits[3] = { out->model_fingerprint[2 * i], out->model_fingerprint[2 * i + 1] };
+    parse_fingerprint(out->model_fingerprint, fingerprint);
+    status = nearest_set_vectors(&database->nearest, fingerprint, out->dim, err);
+    return status == ERNIE_OK ? nearest_refresh(&database->nearest, err) : status;
+}
 
-            database->nearest.fingerprint[i] = (uint8_t)strtoul(digits, NULL, 16);
-        }
+static void read_index_status(struct nearest *nearest, struct ernie_status *out)
+{
+    struct index_stamp stamp;
+    struct index *index = shared_index_get(nearest->shared, &stamp);
+    size_t n = 0;
+
+    snprintf(out->index_kind, sizeof out->index_kind, "none");
+    if (index != NULL) {
+        n = index_count(index);
+        out->n_index_vectors = shared_index_saved(nearest->shared);
+        out->memory_bytes = index_bytes(index);
     }
-    status = store_snapshot_begin(database->store, &seq, err);
-    if (status != ERNIE_OK)
-        return status;
-    status = nearest_refresh(&database->nearest, database->store, seq, err);
-    store_snapshot_end(database->store);
-    return status;
+    if (out->n_index_vectors > 0)
+        snprintf(out->index_kind, sizeof out->index_kind, "%s", index_kind_name(index));
+    out->n_tail_vectors = n > out->n_index_vectors ? n - out->n_index_vectors : 0;
+    index_release(index);
 }
 
 int ernie_status(ernie_database *database, struct ernie_status *out, ernie_error *err)
@@ -297,15 +310,15 @@ int ernie_status(ernie_database *database, struct ernie_status *out, ernie_error
     struct ernie_status result = { 0 };
     struct store_counts counts;
     struct stat st;
-    const struct nearest *nearest = &database->nearest;
+    const char *path = database->nearest.path;
     int status;
 
     status = store_counts(database->store, &counts, err);
     if (status == ERNIE_OK)
-        status = store_meta_get(database->store, META_FINGERPRINT, result.model_fingerprint,
+        status = collection_meta_get(store_collection(database->store), META_FINGERPRINT, result.model_fingerprint,
                                 sizeof result.model_fingerprint, err);
     if (status == ERNIE_OK)
-        status = store_meta_get(database->store, META_NAME, result.model_name,
+        status = collection_meta_get(store_collection(database->store), META_NAME, result.model_name,
                                 sizeof result.model_name, err);
     if (status == ERNIE_OK)
         status = open_index_by_meta(database, &result, err);
@@ -316,11 +329,8 @@ int ernie_status(ernie_database *database, struct ernie_status *out, ernie_error
     result.n_chunks = counts.n_chunks;
     result.n_roots = counts.n_roots;
     result.database_bytes = counts.database_bytes;
-    snprintf(result.index_kind, sizeof result.index_kind, "%s",
-             nearest->ann == NULL ? "none" : ann_kind_name(ann_kind(nearest->ann)));
-    result.n_index_vectors = nearest->ann == NULL ? 0 : ann_count(nearest->ann);
-    result.n_tail_vectors = nearest->n_tail;
-    if (nearest->ann != NULL && system_table.fstatat(AT_FDCWD, nearest->path, &st, 0) == 0)
+    read_index_status(&database->nearest, &result);
+    if (path != NULL && system_table.fstatat(AT_FDCWD, path, &st, 0) == 0)
         result.index_bytes = (uint64_t)st.st_size;
     *out = result;
     return ERNIE_OK;
@@ -343,35 +353,33 @@ static void add_finding(struct findings *findings, const char *finding)
         findings->report(findings->data, finding);
 }
 
-/* A row's own vector must be among the nearest to itself that the index gives.
- * The index file's checksum guards its bytes; this finds an index that was made
- * of other vectors than the rows hold. */
+/* A row's own vector must be among the nearest to itself that the index gives: this finds
+ * an index that was made of other vectors than the rows hold. */
 static int look_up_row(void *data, int64_t chunk_id, const float *embedding, ernie_error *err)
 {
     struct findings *findings = data;
-    int64_t ids[8];
-    float scores[8];
-    size_t n;
-    int status;
+    struct nearest_search *search;
+    struct neighbour neighbour = { 0 };
+    int status, found = 1, seen = 0;
 
     if (findings->n_rows++ % findings->stride != 0)
         return ERNIE_OK;
-    if (embedding == NULL || findings->nearest->ann == NULL)
-        return ERNIE_OK; /* store_check reports it; the tail is made of rows */
+    if (embedding == NULL)
+        return ERNIE_OK; /* store_check reports it */
     findings->n_asked++;
-    status = ann_search(findings->nearest->ann, embedding, 8, ids, scores, &n, err);
+    status = nearest_begin(findings->nearest, embedding, &search, err);
     if (status != ERNIE_OK)
         return status;
-    for (size_t i = 0; i < n; i++)
-        /* Chunks with the same text have the same vector: more than eight of them
-         * push each other out, at the same score. */
-        if (ids[i] == chunk_id || (i == 7 && scores[i] > 0.9999f))
-            return ERNIE_OK;
-    for (size_t i = 0; i < findings->nearest->n_tail; i++)
-        if (findings->nearest->tail_ids[i] == chunk_id)
-            return ERNIE_OK;
-    findings->n_unseen++;
-    return ERNIE_OK;
+    /* Chunks with the same text have the same vector: more than eight of them push each
+     * other out, at the same score. */
+    for (int i = 0; i < 8 && status == ERNIE_OK && found && !seen; i++) {
+        status = nearest_next(search, &neighbour, &found, err);
+        seen = status == ERNIE_OK && found &&
+               (neighbour.chunk_id == chunk_id || (i == 7 && neighbour.score > 0.9999));
+    }
+    nearest_end(search);
+    findings->n_unseen += !seen;
+    return status;
 }
 
 /* Rows the index is asked for: each costs a search. */
@@ -383,23 +391,22 @@ static int verify_index(struct ernie_database *database, struct findings *findin
     struct nearest *nearest = &database->nearest;
     char line[160];
     uint64_t seq;
-    int status, approximate;
+    int status;
 
     status = store_snapshot_begin(database->store, &seq, err);
     if (status != ERNIE_OK)
         return status;
-    status = nearest_refresh(nearest, database->store, seq, err);
+    status = nearest_refresh(nearest, err);
     findings->nearest = nearest;
     findings->stride = n_chunks / ROWS_ASKED + 1;
     if (status == ERNIE_OK)
-        status = store_embeddings_since(database->store, 0, nearest->dim, look_up_row, findings,
-                                        err);
+        status = collection_vectors_since(store_collection(database->store), 0, nearest->dim,
+                                          look_up_row, findings, err);
     store_snapshot_end(database->store);
     if (status != ERNIE_OK)
         return status;
-    /* An HNSW graph may miss a few of its own vectors; that is recall, not damage. */
-    approximate = nearest->ann != NULL && ann_kind(nearest->ann) != ANN_FLAT;
-    if (findings->n_unseen > (approximate ? findings->n_asked / 20 : 0)) {
+    /* An approximate index may miss a few of its own vectors; that is recall, not damage. */
+    if (findings->n_unseen > findings->n_asked / 20) {
         snprintf(line, sizeof line, "vector index: %zu of %zu chunks cannot be found in it",
                  findings->n_unseen, findings->n_asked);
         add_finding(findings, line);
@@ -441,6 +448,6 @@ int ernie_rebuild(ernie_database *database, ernie_error *err)
 {
     int status = database_check_model(database, err);
 
-    return status == ERNIE_OK ? nearest_save(&database->nearest, database->store, 1, 0, err)
+    return status == ERNIE_OK ? nearest_save(&database->nearest, 1, 0, NULL, err)
                               : status;
 }

@@ -370,10 +370,11 @@ struct ernie_status {
     size_t model_dim; /* numbers the model gives, of which the first dim are kept */
     char model_fingerprint[33];
     char model_name[128];
-    char index_kind[16];    /* "flat", "hnsw", or "none" */
-    size_t n_index_vectors; /* in the vector index */
-    size_t n_tail_vectors;  /* newer than it, scanned exactly */
-    uint64_t database_bytes, index_bytes;
+    char index_kind[64];    /* "flat", "ivf", FAISS's word for another, or "none" */
+    size_t n_index_vectors; /* in the vector index file */
+    size_t n_tail_vectors;  /* newer than it */
+    uint64_t database_bytes, index_bytes; /* of the files */
+    uint64_t memory_bytes;                /* that the index takes */
 };
 
 ERNIE_API int ernie_status(ernie_database *database, struct ernie_status *out, ernie_error *err);

@@ -587,7 +587,7 @@ int ernie_index(ernie_database *database, size_t n_paths, const char *const *pat
         status = report_progress(&ingest, NULL, NULL, err);
     }
     if (status == ERNIE_OK)
-        status = nearest_save(&database->nearest, database->store, 0, ingest.n_threads, err);
+        status = nearest_save(&database->nearest, 0, ingest.n_threads, NULL, err);
     ingest_reset(&ingest);
     return status;
 }
@@ -661,7 +661,7 @@ int ernie_add_text(ernie_database *database, const char *name, const char *title
     if (status == ERNIE_OK)
         status = flush(&ingest, err);
     if (status == ERNIE_OK)
-        status = nearest_save(&database->nearest, database->store, 0, 1, err);
+        status = nearest_save(&database->nearest, 0, 1, NULL, err);
 done:
     ingest_reset(&ingest);
     return status;

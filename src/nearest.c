@@ -1,414 +1,719 @@
 #include "nearest.h"
 
-#include <stdlib.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/memory.h"
-#include "kernel/kernel.h"
+#include "base/system.h"
 
-/* Below this many rows an exact scan of the tail costs less than a hundredth of
- * a second, so the index file can stay as it is. */
+/* Vectors that are newer than the index file: reading so many rows at the next start takes
+ * less than a hundredth of a second. */
 #define TAIL_KEPT 1000
-/* Vectors handed to the index at once. */
-#define BATCH 4096
+/* A base is built anew when what came after it is more than this, and more than a quarter
+ * of it: so many are scanned in less than a thousandth of a second. */
+#define RECENT_KEPT 20000
 
-int nearest_init(struct nearest *nearest, const struct store *store, const uint8_t *fingerprint,
-                 size_t dim, ernie_error *err)
+/* ---- making one -------------------------------------------------------- */
+
+/* What the process knows the collection's index by: the file, whatever path led to it, the
+ * collection in it, and the model. NULL in memory, or when memory ran out (*failed). */
+static char *make_key(const struct nearest *nearest, int *failed)
 {
-    const char *path = store_path(store);
-    size_t size = strlen(path);
-    static const char suffix[] = "-ann";
+    struct buffer key = { 0 };
+    struct stat st;
+    const char *path = collection_path(nearest->rows);
+
+    *failed = 0;
+    if (path[0] == '\0' || system_table.fstatat(AT_FDCWD, path, &st, 0) != 0)
+        return NULL;
+    buffer_printf(&key, "%llu:%llu:%zu:%s:", (unsigned long long)st.st_dev,
+                  (unsigned long long)st.st_ino, nearest->dim, nearest->setting);
+    for (size_t i = 0; i < 16; i++)
+        buffer_printf(&key, "%02x%02x", nearest->uuid[i], nearest->fingerprint[i]);
+    *failed = key.failed;
+    return buffer_take(&key);
+}
+
+static int acquire(struct nearest *nearest, ernie_error *err)
+{
+    int failed, status;
+    char *key = make_key(nearest, &failed);
+
+    status = failed ? error_set(err, ERNIE_ENOMEM, "index: out of memory")
+                    : registry_acquire(key, &nearest->shared, err);
+    memory_free(key);
+    return status;
+}
+
+static void drop_own(struct nearest *nearest)
+{
+    index_release(nearest->own);
+    nearest->own = NULL;
+}
+
+int nearest_init(struct nearest *nearest, struct collection *rows, const uint8_t *fingerprint,
+                 size_t dim, const char *setting, const char *suffix, ernie_error *err)
+{
+    const char *path = collection_path(rows);
+    struct buffer file = { 0 };
+    int status;
 
     memset(nearest, 0, sizeof *nearest);
+    nearest->rows = rows;
     nearest->dim = dim;
     memcpy(nearest->fingerprint, fingerprint, sizeof nearest->fingerprint);
-    if (size == 0)
-        return ERNIE_OK;
-    nearest->path = memory_resize(NULL, size + sizeof suffix, 1);
-    if (nearest->path == NULL)
-        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
-    memcpy(nearest->path, path, size);
-    memcpy(nearest->path + size, suffix, sizeof suffix);
-    return ERNIE_OK;
-}
-
-static void drop_index(struct nearest *nearest)
-{
-    ann_free(nearest->ann);
-    nearest->ann = NULL;
-    memset(&nearest->stamp, 0, sizeof nearest->stamp);
-    nearest->n_tail = 0;
-    nearest->tail_seq = 0;
-}
-
-void nearest_set_dim(struct nearest *nearest, size_t dim)
-{
-    if (nearest->dim == dim)
-        return;
-    drop_index(nearest);
-    memory_free(nearest->tail_ids);
-    memory_free(nearest->tail);
-    nearest->tail_ids = NULL;
-    nearest->tail = NULL;
-    nearest->tail_capacity = 0;
-    nearest->looked_for_index = 0;
-    nearest->dim = dim;
+    if (strlen(setting) >= sizeof nearest->setting)
+        return error_set(err, ERNIE_EINVAL, "index: %.20s...: too long", setting);
+    strcpy(nearest->setting, setting);
+    status = collection_uuid(rows, nearest->uuid, err);
+    if (status == ERNIE_OK && path[0] != '\0') {
+        buffer_printf(&file, "%s%s", path, suffix);
+        nearest->path = buffer_take(&file);
+        if (nearest->path == NULL)
+            status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
+    }
+    if (status == ERNIE_OK)
+        status = acquire(nearest, err);
+    if (status != ERNIE_OK)
+        nearest_reset(nearest);
+    return status;
 }
 
 void nearest_reset(struct nearest *nearest)
 {
-    drop_index(nearest);
-    memory_free(nearest->tail_ids);
-    memory_free(nearest->tail);
+    drop_own(nearest);
+    registry_release(nearest->shared);
     memory_free(nearest->path);
     memset(nearest, 0, sizeof *nearest);
 }
 
-/* Whether an index was made from this database, by this model, from a log that
- * is still the beginning of the present one. */
-static int stamp_fits(const struct nearest *nearest, struct store *store,
-                      const struct ann_stamp *stamp)
+int nearest_set_vectors(struct nearest *nearest, const uint8_t *fingerprint, size_t dim,
+                        ernie_error *err)
 {
-    uint64_t mark;
+    struct nearest before = *nearest;
+    int status;
 
-    return memcmp(stamp->database_uuid, store_uuid(store), sizeof stamp->database_uuid) == 0 &&
+    if (dim == before.dim &&
+        memcmp(fingerprint, before.fingerprint, sizeof before.fingerprint) == 0)
+        return ERNIE_OK;
+    drop_own(nearest);
+    before.own = NULL;
+    nearest->dim = dim;
+    memcpy(nearest->fingerprint, fingerprint, sizeof nearest->fingerprint);
+    status = acquire(nearest, err);
+    if (status == ERNIE_OK)
+        registry_release(before.shared);
+    else
+        *nearest = before;
+    return status;
+}
+
+/* ---- the shared index -------------------------------------------------- */
+
+/* Whether the log of this database has been in the state that a stamp or mark tells. */
+static int was_in_state(struct nearest *nearest, uint64_t seq, uint64_t mark)
+{
+    uint64_t ours;
+
+    return collection_log_mark(nearest->rows, seq, &ours, NULL) == ERNIE_OK && ours == mark;
+}
+
+static int stamp_fits(struct nearest *nearest, const struct index_stamp *stamp)
+{
+    return memcmp(stamp->database_uuid, nearest->uuid, sizeof stamp->database_uuid) == 0 &&
            memcmp(stamp->model_fingerprint, nearest->fingerprint,
                   sizeof stamp->model_fingerprint) == 0 &&
-           stamp->dim == nearest->dim &&
-           store_log_mark(store, stamp->seq, &mark, NULL) == ERNIE_OK && mark == stamp->mark;
+           was_in_state(nearest, stamp->seq, stamp->mark);
 }
 
-/* Takes the index file when it fits. One that is missing, damaged or of another
- * state of the database is no error: the rows answer instead. Only memory running
+/* The index file when it fits. One that is missing, damaged, sealed by somebody else or of
+ * another state of the database is no error: the rows answer instead. Only memory running
  * out is. */
-static int load_index(struct nearest *nearest, struct store *store, ernie_error *err)
+static int load_file(struct nearest *nearest, struct index **out, struct index_stamp *stamp,
+                     ernie_error *err)
 {
-    struct ann_stamp stamp;
-    struct ann *ann;
+    struct mac_key key;
+    struct index *index;
     int status;
 
-    nearest->looked_for_index = 1;
+    *out = NULL;
     if (nearest->path == NULL)
         return ERNIE_OK;
-    status = ann_load(nearest->path, &ann, &stamp, err);
+    status = mac_key_load(&key, err);
+    if (status == ERNIE_OK)
+        status = index_file_load(nearest->path, &key, &index, stamp, err);
     if (status != ERNIE_OK)
         return status == ERNIE_ENOMEM ? status : ERNIE_OK;
-    if (!stamp_fits(nearest, store, &stamp)) {
-        ann_free(ann);
-        return ERNIE_OK;
-    }
-    nearest->ann = ann;
-    nearest->stamp = stamp;
-    nearest->tail_seq = stamp.seq;
-    nearest->n_tail = 0;
+    if (index_dim(index) == nearest->dim && stamp_fits(nearest, stamp))
+        *out = index;
+    else
+        index_release(index);
     return ERNIE_OK;
 }
 
-static int append_to_tail(void *data, int64_t chunk_id, const float *embedding, ernie_error *err)
+/* A stamp of this collection for a state of its log. */
+static struct index_stamp make_stamp(const struct nearest *nearest, uint64_t seq, uint64_t mark)
 {
-    struct nearest *nearest = data;
+    struct index_stamp stamp = { .seq = seq, .mark = mark, .base_seq = seq };
 
-    if (embedding == NULL) /* not to be trusted; ernie_verify reports it */
-        return ERNIE_OK;
-    if (nearest->n_tail == nearest->tail_capacity) {
-        size_t capacity = nearest->tail_capacity < 64 ? 64 : nearest->tail_capacity * 2;
-        int64_t *ids = memory_resize(nearest->tail_ids, capacity, sizeof *ids);
-        float *tail;
-
-        if (ids == NULL)
-            return error_set(err, ERNIE_ENOMEM, "search: out of memory");
-        nearest->tail_ids = ids;
-        tail = memory_resize(nearest->tail, capacity, nearest->dim * sizeof *tail);
-        if (tail == NULL)
-            return error_set(err, ERNIE_ENOMEM, "search: out of memory");
-        nearest->tail = tail;
-        nearest->tail_capacity = capacity;
-    }
-    nearest->tail_ids[nearest->n_tail] = chunk_id;
-    memcpy(nearest->tail + nearest->n_tail * nearest->dim, embedding,
-           nearest->dim * sizeof *embedding);
-    nearest->n_tail++;
-    return ERNIE_OK;
+    memcpy(stamp.database_uuid, nearest->uuid, sizeof stamp.database_uuid);
+    memcpy(stamp.model_fingerprint, nearest->fingerprint, sizeof stamp.model_fingerprint);
+    return stamp;
 }
 
-int nearest_refresh(struct nearest *nearest, struct store *store, uint64_t seq, ernie_error *err)
+/* The first index of this process: the file's, or an empty one that the rows will fill. */
+static int find_first(struct nearest *nearest, int look_for_file, ernie_error *err)
 {
-    size_t n_tail;
+    struct index_stamp stamp = make_stamp(nearest, 0, 0);
+    struct index *index = NULL;
+    int status = look_for_file ? load_file(nearest, &index, &stamp, err) : ERNIE_OK;
+
+    if (status == ERNIE_OK)
+        shared_index_set_saved(nearest->shared, index != NULL ? index_count(index) : 0);
+    if (status == ERNIE_OK && index == NULL) {
+        stamp = make_stamp(nearest, 0, 0);
+        status = index_new(nearest->dim, &index, err);
+    }
+    if (status == ERNIE_OK)
+        shared_index_put(nearest->shared, index, &stamp);
+    return status;
+}
+
+static int add_row(void *data, int64_t id, const float *vector, ernie_error *err)
+{
+    /* One that is not what was written is left out; ernie_verify reports it. */
+    return vector != NULL ? index_add(data, id, vector, err) : ERNIE_OK;
+}
+
+/* Adds what the log tells after the shared index's state, up to seq, all of it committed. */
+static int catch_up(struct nearest *nearest, uint64_t seq, ernie_error *err)
+{
+    struct shared_index *shared = nearest->shared;
+    struct index_stamp stamp;
+    struct index *index;
+    uint64_t mark;
     int status;
 
-    /* The log never shrinks; a shorter one is another state of the database, put
-     * back over the one we knew. */
-    if (nearest->tail_seq > seq) {
-        drop_index(nearest);
-        nearest->looked_for_index = 0;
-    }
-    if (!nearest->looked_for_index) {
-        status = load_index(nearest, store, err);
-        if (status != ERNIE_OK)
-            return status;
-    }
-    if (nearest->tail_seq == seq)
+    pthread_mutex_lock(&shared->growing);
+    index = shared_index_get(shared, &stamp);
+    /* Somebody else may have been quicker. */
+    if (index == NULL || stamp.seq >= seq) {
+        index_release(index);
+        pthread_mutex_unlock(&shared->growing);
         return ERNIE_OK;
-    n_tail = nearest->n_tail;
-    status = store_embeddings_since(store, nearest->tail_seq, nearest->dim, append_to_tail,
-                                    nearest, err);
-    if (status != ERNIE_OK) {
-        nearest->n_tail = n_tail; /* so that the next try does not add them twice */
-        return status;
     }
-    nearest->tail_seq = seq;
-    return ERNIE_OK;
+    status = collection_log_mark(nearest->rows, seq, &mark, err);
+    if (status == ERNIE_OK)
+        status = collection_vectors_since(nearest->rows, stamp.seq, nearest->dim, add_row, index,
+                                          err);
+    /* After a failure some are in it that will come again: a hit is given out once. */
+    if (status == ERNIE_OK)
+        shared_index_grown(shared, seq, mark);
+    index_release(index);
+    pthread_mutex_unlock(&shared->growing);
+    return status;
+}
+
+/* An index of the state that the caller sees and nobody else does, when the shared one has
+ * gone on, or somewhere else. */
+static int index_alone(struct nearest *nearest, struct index **out, ernie_error *err)
+{
+    struct index *index;
+    int status = index_new(nearest->dim, &index, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    status = collection_vectors_since(nearest->rows, 0, nearest->dim, add_row, index, err);
+    if (status == ERNIE_OK)
+        *out = index;
+    else
+        index_release(index);
+    return status;
+}
+
+/* What this connection changed in its open transaction, after the state stamp. */
+static int refresh_own(struct nearest *nearest, const struct index_stamp *stamp, uint64_t seq,
+                       ernie_error *err)
+{
+    uint64_t from, mark;
+    int status = collection_log_mark(nearest->rows, seq, &mark, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    /* After ROLLBACK TO, the same numbers come again with other marks. */
+    if (nearest->own != NULL && (nearest->own_from != stamp->seq || nearest->own_seq > seq ||
+                                 !was_in_state(nearest, nearest->own_seq, nearest->own_mark)))
+        drop_own(nearest);
+    from = nearest->own != NULL ? nearest->own_seq : stamp->seq;
+    if (nearest->own != NULL && from == seq)
+        return ERNIE_OK;
+    if (nearest->own == NULL)
+        status = index_new(nearest->dim, &nearest->own, err);
+    if (status == ERNIE_OK)
+        status = collection_vectors_since(nearest->rows, from, nearest->dim, add_row, nearest->own,
+                                          err);
+    nearest->own_from = stamp->seq;
+    nearest->own_seq = seq;
+    nearest->own_mark = mark;
+    if (status != ERNIE_OK)
+        drop_own(nearest);
+    return status;
+}
+
+/* Whether the shared index, which is ahead of the state seq that the caller sees, has all
+ * that is in that state. */
+static int includes_state(struct nearest *nearest, const struct index_stamp *stamp, uint64_t seq)
+{
+    uint64_t noted, mark;
+
+    return stamp->base_seq <= seq && shared_index_mark(nearest->shared, seq, &noted, &mark) &&
+           was_in_state(nearest, noted, mark);
+}
+
+/* The index to ask, used, and in own whether nearest->own is to be asked too, for the state
+ * seq that the caller sees. */
+static int prepare(struct nearest *nearest, uint64_t seq, struct index **out, int *own,
+                   ernie_error *err)
+{
+    struct shared_index *shared = nearest->shared;
+    struct index_stamp stamp;
+    struct index *index;
+    int status = ERNIE_OK;
+
+    *own = 0;
+    /* At most: look for the file, find that it is of another past, fill a new one. */
+    for (int round = 0; round < 4 && status == ERNIE_OK; round++) {
+        index = shared_index_get(shared, &stamp);
+        if (index != NULL && stamp.seq > seq) {
+            if (includes_state(nearest, &stamp, seq)) {
+                *out = index;
+                return ERNIE_OK;
+            }
+            index_release(index);
+            break;
+        }
+        if (index != NULL && was_in_state(nearest, stamp.seq, stamp.mark)) {
+            if (stamp.seq == seq || collection_is_changing(nearest->rows)) {
+                *own = stamp.seq < seq;
+                status = *own ? refresh_own(nearest, &stamp, seq, err) : ERNIE_OK;
+                if (status == ERNIE_OK)
+                    *out = index;
+                else
+                    index_release(index);
+                return status;
+            }
+            index_release(index);
+            status = catch_up(nearest, seq, err);
+            continue;
+        }
+        pthread_mutex_lock(&shared->growing);
+        pthread_mutex_lock(&shared->mutex);
+        /* Unless somebody else has put another one there. */
+        if (shared->index != index) {
+            pthread_mutex_unlock(&shared->mutex);
+        } else {
+            pthread_mutex_unlock(&shared->mutex);
+            status = find_first(nearest, index == NULL, err);
+        }
+        pthread_mutex_unlock(&shared->growing);
+        index_release(index);
+    }
+    return status == ERNIE_OK ? index_alone(nearest, out, err) : status;
+}
+
+int nearest_refresh(struct nearest *nearest, ernie_error *err)
+{
+    struct index *index;
+    uint64_t seq;
+    int own, status = collection_snapshot_begin(nearest->rows, &seq, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    status = prepare(nearest, seq, &index, &own, err);
+    if (status == ERNIE_OK)
+        index_release(index);
+    collection_snapshot_end(nearest->rows);
+    return status;
 }
 
 /* ---- searching --------------------------------------------------------- */
 
-static int compare_neighbours(const void *a, const void *b)
-{
-    const struct neighbour *x = a, *y = b;
-
-    if (x->score != y->score)
-        return x->score > y->score ? -1 : 1;
-    /* Equal scores come in a fixed order, so that the same question has the same
-     * answer. */
-    return (x->chunk_id > y->chunk_id) - (x->chunk_id < y->chunk_id);
-}
-
-/* The m nearest by index and tail, unchecked, into candidates
- * [m + n_tail]; the caller's ids and scores [m] are scratch. */
-static int collect(struct nearest *nearest, const float *query, size_t m, int64_t *ids,
-                   float *scores, struct neighbour *candidates, size_t *n, ernie_error *err)
-{
-    const struct kernel *kernel = kernel_pick();
-    size_t n_found = 0;
-    int status;
-
-    if (nearest->ann != NULL && m > 0) {
-        status = ann_search(nearest->ann, query, m, ids, scores, &n_found, err);
-        if (status != ERNIE_OK)
-            return status;
-    }
-    for (size_t i = 0; i < n_found; i++)
-        candidates[i] = (struct neighbour){ .chunk_id = ids[i], .score = scores[i] };
-    for (size_t i = 0; i < nearest->n_tail; i++)
-        candidates[n_found + i] = (struct neighbour){
-            .chunk_id = nearest->tail_ids[i],
-            .score = kernel->dot(nearest->dim, query, nearest->tail + i * nearest->dim)
-        };
-    *n = n_found + nearest->n_tail;
-    qsort(candidates, *n, sizeof *candidates, compare_neighbours);
-    return ERNIE_OK;
-}
-
-/* Looks candidates up in order until want are found alive, and returns those at
- * the start of candidates, scored from their rows. */
-static int check_against_rows(struct nearest *nearest, struct store *store, const float *query,
-                              size_t want, struct neighbour *candidates, size_t n, float *row,
-                              size_t *n_alive, ernie_error *err)
-{
-    const struct kernel *kernel = kernel_pick();
-
-    *n_alive = 0;
-    for (size_t i = 0; i < n && *n_alive < want; i++) {
-        struct neighbour neighbour = candidates[i];
-        int found, status;
-
-        status = store_embedding_get(store, neighbour.chunk_id, nearest->dim,
-                                     &neighbour.document_id, row, &found, err);
-        if (status != ERNIE_OK)
-            return status;
-        if (!found) /* deleted since the index was made */
-            continue;
-        neighbour.score = kernel->dot(nearest->dim, query, row);
-        candidates[(*n_alive)++] = neighbour;
-    }
-    qsort(candidates, *n_alive, sizeof *candidates, compare_neighbours);
-    return ERNIE_OK;
-}
-
-int nearest_search(struct nearest *nearest, struct store *store, uint64_t seq, const float *query,
-                   size_t want, struct neighbour **out, size_t *n, int *complete,
-                   ernie_error *err)
-{
-    struct neighbour *candidates = NULL;
-    int64_t *ids = NULL;
-    float *scores = NULL, *row = NULL;
-    size_t n_indexed, n_candidates = 0, n_alive = 0, m;
-    int status = nearest_refresh(nearest, store, seq, err);
-
-    if (status != ERNIE_OK)
-        return status;
-    n_indexed = nearest->ann == NULL ? 0 : ann_count(nearest->ann);
-    /* A few more than wanted, since some may have been deleted. */
-    m = want < n_indexed && n_indexed - want > 16 ? want + 16 : n_indexed;
-    row = memory_new(nearest->dim, sizeof *row);
-    for (;;) {
-        struct neighbour *more = memory_resize(candidates, m + nearest->n_tail, sizeof *more);
-        int64_t *more_ids = memory_resize(ids, m, sizeof *more_ids);
-        float *more_scores = memory_resize(scores, m, sizeof *more_scores);
-
-        candidates = more != NULL ? more : candidates;
-        ids = more_ids != NULL ? more_ids : ids;
-        scores = more_scores != NULL ? more_scores : scores;
-        if (more == NULL || more_ids == NULL || more_scores == NULL || row == NULL) {
-            status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
-            goto done;
-        }
-        status = collect(nearest, query, m, ids, scores, candidates, &n_candidates, err);
-        if (status == ERNIE_OK)
-            status = check_against_rows(nearest, store, query, want, candidates, n_candidates,
-                                        row, &n_alive, err);
-        if (status != ERNIE_OK)
-            goto done;
-        if (n_alive >= want || m == n_indexed)
-            break;
-        m = m > n_indexed / 2 ? n_indexed : m * 2;
-    }
-    *complete = m == n_indexed && n_alive < want;
-    *out = candidates;
-    *n = n_alive;
-    candidates = NULL;
-done:
-    memory_free(candidates);
-    memory_free(ids);
-    memory_free(scores);
-    memory_free(row);
-    return status;
-}
-
-/* ---- saving ------------------------------------------------------------ */
-
-struct builder {
-    struct ann *ann;
-    size_t dim, n, n_threads;
-    int64_t ids[BATCH];
-    float *vectors; /* [BATCH][dim] */
+struct nearest_search {
+    struct nearest *nearest;
+    struct index_search *search;
+    int in_snapshot;
+    double length;  /* of the query */
+    float *query;   /* [dim] */
+    float *row;     /* [dim] */
 };
 
-static int flush(struct builder *builder, ernie_error *err)
+/* The cosine with a row, in double precision: in the order of these, ties are true ties. */
+static int score_row(void *data, int64_t id, double *score, int *found, ernie_error *err)
 {
-    int status = ERNIE_OK;
+    struct nearest_search *search = data;
+    const size_t dim = search->nearest->dim;
+    double product = 0, square = 0;
+    int status = collection_vector_get(search->nearest->rows, id, dim, search->row, found, err);
 
-    if (builder->n > 0)
-        status = ann_add(builder->ann, builder->n, builder->ids, builder->vectors,
-                         builder->n_threads, err);
-    builder->n = 0;
-    return status;
-}
-
-static int add_row(void *data, int64_t chunk_id, const float *embedding, ernie_error *err)
-{
-    struct builder *builder = data;
-
-    if (embedding == NULL)
-        return ERNIE_OK;
-    builder->ids[builder->n] = chunk_id;
-    memcpy(builder->vectors + builder->n * builder->dim, embedding,
-           builder->dim * sizeof *embedding);
-    builder->n++;
-    return builder->n == BATCH ? flush(builder, err) : ERNIE_OK;
-}
-
-/* A new index of every row there is. */
-static int build(struct nearest *nearest, struct store *store, size_t n_rows, size_t n_threads,
-                 struct ann **out, ernie_error *err)
-{
-    struct builder *builder = memory_new(1, sizeof *builder);
-    int status = ERNIE_ENOMEM;
-
-    if (builder == NULL)
-        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    builder->dim = nearest->dim;
-    builder->n_threads = n_threads;
-    builder->vectors = memory_new(BATCH, nearest->dim * sizeof *builder->vectors);
-    if (builder->vectors == NULL)
-        error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    else
-        status = ann_new(ann_kind_for(n_rows), nearest->dim, &builder->ann, err);
-    if (status == ERNIE_OK)
-        status = store_embeddings_since(store, 0, nearest->dim, add_row, builder, err);
-    if (status == ERNIE_OK)
-        status = flush(builder, err);
-    if (status == ERNIE_OK) {
-        *out = builder->ann;
-        builder->ann = NULL;
+    if (status != ERNIE_OK || !*found)
+        return status;
+    for (size_t i = 0; i < dim; i++) {
+        product += (double)search->query[i] * search->row[i];
+        square += (double)search->row[i] * search->row[i];
     }
-    ann_free(builder->ann);
-    memory_free(builder->vectors);
-    memory_free(builder);
-    return status;
+    *found = square > 0;
+    *score = *found ? product / (sqrt(square) * search->length) : 0;
+    return ERNIE_OK;
 }
 
-/* Whether to build anew rather than add the tail: no index yet, the wrong kind
- * for the size, or more than a quarter of it deleted. */
-static int must_build(const struct nearest *nearest, size_t n_rows)
+static int begin(struct nearest_search *search, const float *query, ernie_error *err)
 {
-    size_t n_with_tail, n_dead;
-
-    if (nearest->ann == NULL)
-        return 1;
-    n_with_tail = ann_count(nearest->ann) + nearest->n_tail;
-    n_dead = n_with_tail > n_rows ? n_with_tail - n_rows : 0;
-    return ann_kind(nearest->ann) != ann_kind_for(n_rows) || n_dead > n_rows / 4;
-}
-
-int nearest_save(struct nearest *nearest, struct store *store, int always, size_t n_threads,
-                 ernie_error *err)
-{
-    struct store_counts counts;
-    struct ann_stamp stamp;
-    struct ann *fresh = NULL;
+    struct nearest *nearest = search->nearest;
+    struct index *index = NULL;
     uint64_t seq;
-    int status, snapshot = 0;
+    double square = 0;
+    int own, status;
 
-    if (nearest->path == NULL) /* a database in memory: the rows answer */
-        return ERNIE_OK;
-    status = store_snapshot_begin(store, &seq, err);
+    search->query = memory_new(nearest->dim, sizeof *search->query);
+    search->row = memory_new(nearest->dim, sizeof *search->row);
+    if (search->query == NULL || search->row == NULL)
+        return error_set(err, ERNIE_ENOMEM, "search: out of memory");
+    memcpy(search->query, query, nearest->dim * sizeof *query);
+    for (size_t i = 0; i < nearest->dim; i++)
+        square += (double)query[i] * query[i];
+    search->length = sqrt(square);
+    status = collection_snapshot_begin(nearest->rows, &seq, err);
     if (status != ERNIE_OK)
         return status;
-    snapshot = 1;
-    status = nearest_refresh(nearest, store, seq, err);
+    search->in_snapshot = 1;
+    status = prepare(nearest, seq, &index, &own, err);
     if (status == ERNIE_OK)
-        status = store_counts(store, &counts, err);
-    if (status != ERNIE_OK)
-        goto done;
-    if (!always && nearest->ann != NULL && nearest->n_tail <= TAIL_KEPT &&
-        !must_build(nearest, counts.n_embeddings))
-        goto done;
-    if (!always && nearest->ann == NULL && counts.n_embeddings <= TAIL_KEPT)
-        goto done;
-
-    if (always || must_build(nearest, counts.n_embeddings)) {
-        status = build(nearest, store, counts.n_embeddings, n_threads, &fresh, err);
-        if (status != ERNIE_OK)
-            goto done;
-        drop_index(nearest);
-        nearest->ann = fresh;
-    } else {
-        status = ann_add(nearest->ann, nearest->n_tail, nearest->tail_ids, nearest->tail,
-                         n_threads, err);
-        if (status != ERNIE_OK) {
-            drop_index(nearest); /* it may hold a part of the tail */
-            nearest->looked_for_index = 0;
-            goto done;
-        }
-        nearest->n_tail = 0;
-    }
-    memset(&stamp, 0, sizeof stamp);
-    memcpy(stamp.database_uuid, store_uuid(store), sizeof stamp.database_uuid);
-    memcpy(stamp.model_fingerprint, nearest->fingerprint, sizeof stamp.model_fingerprint);
-    stamp.dim = nearest->dim;
-    stamp.seq = seq;
-    stamp.count = ann_count(nearest->ann);
-    status = store_log_mark(store, seq, &stamp.mark, err);
-    if (status != ERNIE_OK)
-        goto done;
-    nearest->stamp = stamp;
-    nearest->tail_seq = seq;
-    store_snapshot_end(store); /* writing a large file must not hold the log of SQLite */
-    snapshot = 0;
-    status = ann_save(nearest->ann, &stamp, nearest->path, err);
-done:
-    if (snapshot)
-        store_snapshot_end(store);
+        status = index_search_new(index, query, score_row, search, &search->search, err);
+    if (status == ERNIE_OK && own)
+        status = index_search_also(search->search, nearest->own, err);
+    index_release(index);
     return status;
+}
+
+int nearest_begin(struct nearest *nearest, const float *query, struct nearest_search **out,
+                  ernie_error *err)
+{
+    struct nearest_search *search = memory_new(1, sizeof *search);
+    int status;
+
+    if (search == NULL)
+        return error_set(err, ERNIE_ENOMEM, "search: out of memory");
+    search->nearest = nearest;
+    status = begin(search, query, err);
+    if (status == ERNIE_OK)
+        *out = search;
+    else
+        nearest_end(search);
+    return status;
+}
+
+int nearest_next(struct nearest_search *search, struct neighbour *out, int *found,
+                 ernie_error *err)
+{
+    struct stream_hit hit;
+    int status;
+
+    do {
+        status = index_search_next(search->search, &hit, found, err);
+        if (status != ERNIE_OK || !*found)
+            return status;
+        out->chunk_id = hit.id;
+        out->score = hit.score;
+        status = collection_owner(search->nearest->rows, hit.id, &out->document_id, err);
+    } while (status == ERNIE_OK && out->document_id == 0);
+    return status;
+}
+
+void nearest_end(struct nearest_search *search)
+{
+    if (search == NULL)
+        return;
+    index_search_free(search->search);
+    if (search->in_snapshot)
+        collection_snapshot_end(search->nearest->rows);
+    memory_free(search->query);
+    memory_free(search->row);
+    memory_free(search);
+}
+
+/* ---- building ---------------------------------------------------------- */
+
+struct sample {
+    size_t dim, n, capacity;
+    float *vectors; /* [capacity][dim] */
+};
+
+static int add_to_sample(void *data, int64_t id, const float *vector, ernie_error *err)
+{
+    struct sample *sample = data;
+
+    (void)id;
+    (void)err;
+    if (vector != NULL && sample->n < sample->capacity)
+        memcpy(sample->vectors + sample->n++ * sample->dim, vector,
+               sample->dim * sizeof *vector);
+    return ERNIE_OK;
+}
+
+static int train(struct nearest *nearest, struct index_builder *builder, size_t n_rows,
+                 ernie_error *err)
+{
+    const size_t wanted = index_builder_wants(builder);
+    struct sample sample = { .dim = nearest->dim, .capacity = wanted };
+    int status;
+
+    if (wanted == 0)
+        return ERNIE_OK;
+    sample.vectors = memory_new_aligned(wanted, nearest->dim * sizeof(float));
+    if (sample.vectors == NULL)
+        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    status = collection_vectors_sample(nearest->rows, n_rows / wanted > 1 ? n_rows / wanted : 1,
+                                       nearest->dim, add_to_sample, &sample, err);
+    if (status == ERNIE_OK)
+        status = index_builder_train(builder, sample.n, sample.vectors, err);
+    memory_free_aligned(sample.vectors);
+    return status;
+}
+
+static int add_to_builder(void *data, int64_t id, const float *vector, ernie_error *err)
+{
+    return vector != NULL ? index_builder_add(data, id, vector, err) : ERNIE_OK;
+}
+
+/* A new index of every row there is in the state that the caller sees, n_rows of them. */
+static int build(struct nearest *nearest, const struct index_plan *plan, size_t n_rows,
+                 size_t n_threads, const atomic_int *cancel, struct index **out, ernie_error *err)
+{
+    struct index_builder *builder;
+    int status = index_builder_new(plan, nearest->dim, n_rows, n_threads, cancel, &builder, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    status = train(nearest, builder, n_rows, err);
+    if (status == ERNIE_OK)
+        status = collection_vectors_since(nearest->rows, 0, nearest->dim, add_to_builder, builder,
+                                          err);
+    if (status == ERNIE_OK)
+        status = index_builder_finish(builder, out, err);
+    index_builder_free(builder);
+    return status;
+}
+
+static int must_build(const struct index *index, const struct index_plan *plan, size_t n_rows)
+{
+    const size_t n = index_count(index), n_recent = index_recent(index);
+    const size_t n_gone = n > n_rows ? n - n_rows : 0;
+    const char *kind = plan->kind == INDEX_FLAT  ? "flat"
+                       : plan->kind == INDEX_IVF ? "ivf"
+                                                 : plan->description;
+
+    /* Descriptions that name a number of lists change with every vector: what they begin
+     * with says the kind. */
+    return strncmp(index_kind_name(index), kind, 4) != 0 || n_gone > n_rows / 4 + TAIL_KEPT ||
+           (plan->kind != INDEX_FLAT && n_recent > RECENT_KEPT && n_recent > n_rows / 4);
+}
+
+/* Writes the shared index as it is now. */
+static int save(struct nearest *nearest, ernie_error *err)
+{
+    struct shared_index *shared = nearest->shared;
+    struct index_stamp stamp;
+    struct mac_key key;
+    struct index *index;
+    int status;
+
+    status = mac_key_load(&key, err);
+    if (status == ERNIE_ENOTFOUND) /* a user without a home has no cache */
+        return ERNIE_OK;
+    index = shared_index_get(shared, &stamp);
+    if (status == ERNIE_OK && index != NULL)
+        status = index_file_save(index, &stamp, &key, nearest->path, err);
+    if (status == ERNIE_OK && index != NULL)
+        shared_index_set_saved(shared, index_count(index));
+    index_release(index);
+    return status;
+}
+
+/* What is to be done, by the state that the caller sees. */
+static int look(struct nearest *nearest, int always, uint64_t seq, struct index_plan *plan,
+                size_t *n_rows, int *builds, int *saves, ernie_error *err)
+{
+    struct index *index = NULL;
+    size_t n, n_saved;
+    int own, status = collection_count(nearest->rows, n_rows, err);
+
+    if (status == ERNIE_OK)
+        status = index_plan_for(nearest->setting, nearest->dim, *n_rows, plan, err);
+    if (status == ERNIE_OK)
+        status = prepare(nearest, seq, &index, &own, err);
+    if (status != ERNIE_OK)
+        return status;
+    n = index_count(index);
+    n_saved = shared_index_saved(nearest->shared);
+    *builds = always || must_build(index, plan, *n_rows);
+    *saves = nearest->path != NULL &&
+             (always || *builds ||
+              n > n_saved + n_saved / 10 + TAIL_KEPT);
+    index_release(index);
+    return ERNIE_OK;
+}
+
+static int build_and_put(struct nearest *nearest, const struct index_plan *plan, size_t n_rows,
+                         uint64_t seq, size_t n_threads, const atomic_int *cancel,
+                         ernie_error *err)
+{
+    struct index_stamp stamp = make_stamp(nearest, seq, 0);
+    struct index *index;
+    int status = collection_log_mark(nearest->rows, seq, &stamp.mark, err);
+
+    if (status == ERNIE_OK)
+        status = build(nearest, plan, n_rows, n_threads, cancel, &index, err);
+    if (status != ERNIE_OK)
+        return status;
+    pthread_mutex_lock(&nearest->shared->growing);
+    shared_index_put(nearest->shared, index, &stamp);
+    pthread_mutex_unlock(&nearest->shared->growing);
+    return ERNIE_OK;
+}
+
+int nearest_save(struct nearest *nearest, int always, size_t n_threads, const atomic_int *cancel,
+                 ernie_error *err)
+{
+    struct index_plan plan;
+    size_t n_rows;
+    uint64_t seq;
+    int builds = 0, saves = 0, status = collection_snapshot_begin(nearest->rows, &seq, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    /* What may yet be rolled back is no state to keep. */
+    if (!collection_is_changing(nearest->rows)) {
+        status = look(nearest, always, seq, &plan, &n_rows, &builds, &saves, err);
+        if (status == ERNIE_OK && builds)
+            status = build_and_put(nearest, &plan, n_rows, seq, n_threads, cancel, err);
+    }
+    collection_snapshot_end(nearest->rows); /* writing a large file must not hold SQLite's log */
+    return status == ERNIE_OK && saves ? save(nearest, err) : status;
+}
+
+/* ---- later ------------------------------------------------------------- */
+
+/* What the thread is given, to free. It uses no part of the connection that started it;
+ * that one waits for it before shared goes. */
+struct errand {
+    struct shared_index *shared;
+    struct collection *rows;
+    struct nearest nearest;
+};
+
+static void *run_errand(void *data)
+{
+    struct errand *errand = data;
+
+    nearest_save(&errand->nearest, 0, 1, &errand->shared->cancel, NULL);
+    drop_own(&errand->nearest);
+    memory_free(errand->nearest.path);
+    collection_free(errand->rows);
+    pthread_mutex_lock(&errand->shared->mutex);
+    errand->shared->is_busy = 0;
+    pthread_mutex_unlock(&errand->shared->mutex);
+    memory_free(errand);
+    return NULL;
+}
+
+static struct errand *errand_new(struct nearest *nearest)
+{
+    struct errand *errand = memory_new(1, sizeof *errand);
+
+    if (errand == NULL || collection_reopen(nearest->rows, &errand->rows, NULL) != ERNIE_OK) {
+        memory_free(errand);
+        return NULL;
+    }
+    errand->shared = nearest->shared;
+    errand->nearest = *nearest;
+    errand->nearest.rows = errand->rows;
+    errand->nearest.own = NULL;
+    errand->nearest.path = memory_copy_text(nearest->path, strlen(nearest->path));
+    if (errand->nearest.path == NULL) {
+        collection_free(errand->rows);
+        memory_free(errand);
+        return NULL;
+    }
+    return errand;
+}
+
+static int start_thread(struct shared_index *shared, struct errand *errand)
+{
+    sigset_t all, old;
+    int code;
+
+    /* Signals belong to the host's threads. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    code = pthread_create(&shared->thread, NULL, run_errand, errand);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return code;
+}
+
+static int has_errand(struct nearest *nearest)
+{
+    struct index_plan plan;
+    size_t n_rows;
+    uint64_t seq;
+    int builds = 0, saves = 0;
+
+    if (nearest->path == NULL || collection_is_changing(nearest->rows) ||
+        collection_snapshot_begin(nearest->rows, &seq, NULL) != ERNIE_OK)
+        return 0;
+    if (look(nearest, 0, seq, &plan, &n_rows, &builds, &saves, NULL) != ERNIE_OK)
+        builds = saves = 0;
+    collection_snapshot_end(nearest->rows);
+    return builds || saves;
+}
+
+void nearest_save_later(struct nearest *nearest)
+{
+    struct shared_index *shared = nearest->shared;
+    struct errand *errand;
+    int is_free;
+
+    if (!has_errand(nearest))
+        return;
+    pthread_mutex_lock(&shared->mutex);
+    is_free = !shared->is_busy;
+    shared->is_busy = 1;
+    pthread_mutex_unlock(&shared->mutex);
+    if (!is_free)
+        return;
+    if (shared->has_thread) /* which has nothing left to do */
+        pthread_join(shared->thread, NULL);
+    shared->has_thread = 0;
+    errand = errand_new(nearest);
+    if (errand != NULL && start_thread(shared, errand) == 0) {
+        shared->has_thread = 1;
+        return;
+    }
+    if (errand != NULL) {
+        collection_free(errand->rows);
+        memory_free(errand->nearest.path);
+        memory_free(errand);
+    }
+    pthread_mutex_lock(&shared->mutex);
+    shared->is_busy = 0;
+    pthread_mutex_unlock(&shared->mutex);
+}
+
+void nearest_forget(struct nearest *nearest)
+{
+    if (nearest->path != NULL)
+        system_table.unlink(nearest->path);
 }

@@ -1,7 +1,7 @@
-/* The embeddings nearest to a vector: the vector index for what it includes, an
- * exact scan of the rows newer than it, and the rows themselves for the last
- * word. The answer is right however old the index is, because every neighbour
- * is looked up and scored again from its row. */
+/* The vectors of a collection nearest to a query, best first, as many as are asked for:
+ * the index that this process shares for what is committed, an index of the connection's
+ * own for what it has changed in a transaction, and the rows for the last word. The answer
+ * is right however old the shared index is, because each hit is scored from its row. */
 #ifndef ERNIE_NEAREST_H
 #define ERNIE_NEAREST_H
 
@@ -9,52 +9,64 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "index/ann.h"
-#include "sql/store.h"
+#include "index/registry.h"
+#include "sql/collection.h"
 
+/* One for each connection and collection. */
 struct nearest {
+    struct collection *rows; /* the caller's */
+    uint8_t uuid[16];
+    uint8_t fingerprint[16]; /* of the model whose vectors these are */
     size_t dim;
-    uint8_t fingerprint[16]; /* of the model whose embeddings these are */
-    char *path;              /* of the index file, or NULL: a database in memory has none */
-    int looked_for_index;
-    struct ann *ann;         /* NULL while there is none that fits */
-    struct ann_stamp stamp;
-    /* What the log says after the stamp, as far as it was read. */
-    uint64_t tail_seq;
-    size_t n_tail, tail_capacity;
-    int64_t *tail_ids;  /* [n_tail] */
-    float *tail;        /* [n_tail][dim] */
+    char setting[ANN_DESCRIPTION_BYTES]; /* of the kind of index (index_plan_for) */
+    char *path; /* of the index file, or NULL: a database in memory has none */
+    struct shared_index *shared;
+    /* What an open transaction of ours has changed, after the state from_seq. */
+    struct index *own;
+    uint64_t own_from, own_seq, own_mark;
 };
 
 struct neighbour {
     int64_t chunk_id;
     int64_t document_id;
-    float score; /* cosine */
+    double score; /* cosine */
     float rerank_score; /* set by rerank.c */
 };
 
-/* fingerprint [16] and dim are the model's. The index file lies beside the
- * database: "<database>-ann". */
-int nearest_init(struct nearest *nearest, const struct store *store, const uint8_t *fingerprint,
-                 size_t dim, ernie_error *err);
+/* fingerprint [16] and dim are the model's. The index file lies beside the database, by
+ * the database's name and suffix. */
+int nearest_init(struct nearest *nearest, struct collection *rows, const uint8_t *fingerprint,
+                 size_t dim, const char *setting, const char *suffix, ernie_error *err);
 void nearest_reset(struct nearest *nearest);
-/* From now on vectors have dim numbers; forgets what was read when they had others. */
-void nearest_set_dim(struct nearest *nearest, size_t dim);
+/* From now on vectors are of this model and have dim numbers. */
+int nearest_set_vectors(struct nearest *nearest, const uint8_t *fingerprint, size_t dim,
+                        ernie_error *err);
 
-/* The chunks nearest to query [dim], best first, at least want of them when there
- * are so many; *out is released with memory_free. *complete is set when no chunk
- * is left out. Must run between store_snapshot_begin, which gives seq, and _end. */
-int nearest_search(struct nearest *nearest, struct store *store, uint64_t seq, const float *query,
-                   size_t want, struct neighbour **out, size_t *n, int *complete,
-                   ernie_error *err);
+/* One question. It reads one state of the rows from begin to end, which must come before
+ * anything else of nearest or rows is released. */
+struct nearest_search;
 
-/* Reads what of index and tail is not in memory yet, up to seq. */
-int nearest_refresh(struct nearest *nearest, struct store *store, uint64_t seq, ernie_error *err);
-
-/* Brings the index file up to the rows: nothing when the tail is short, the tail
- * added when it is not, all of it built again when always is set or too much of
- * it is dead. */
-int nearest_save(struct nearest *nearest, struct store *store, int always, size_t n_threads,
+/* query [dim] of any length but 0. */
+int nearest_begin(struct nearest *nearest, const float *query, struct nearest_search **out,
+                  ernie_error *err);
+/* The next neighbour; *found is 0 after the last. */
+int nearest_next(struct nearest_search *search, struct neighbour *out, int *found,
                  ernie_error *err);
+void nearest_end(struct nearest_search *search); /* NULL is fine */
+
+/* Brings the shared index up to what is committed. */
+int nearest_refresh(struct nearest *nearest, ernie_error *err);
+
+/* Builds the index anew where another kind serves the number of vectors better, much of it
+ * came after its base, or is gone, or always is set; then writes it to its file where that
+ * has become old. cancel may be NULL. */
+int nearest_save(struct nearest *nearest, int always, size_t n_threads, const atomic_int *cancel,
+                 ernie_error *err);
+/* The same by a thread of the process with a connection of its own, where there is
+ * something to do and a file to put it. Never fails: it will be tried again. */
+void nearest_save_later(struct nearest *nearest);
+
+/* Removes the index file, if there is one. */
+void nearest_forget(struct nearest *nearest);
 
 #endif

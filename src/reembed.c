@@ -30,7 +30,7 @@ static int flush(struct reembed *reembed, ernie_error *err)
 
     for (size_t i = 0; i < reembed->n; i++) {
         if (status == ERNIE_OK)
-            status = store_embedding_replace(reembed->store, reembed->ids[i],
+            status = collection_vector_put(store_collection(reembed->store), reembed->ids[i],
                                              reembed->embeddings + i * reembed->dim,
                                              reembed->dim, err);
         reembed->now.n_bytes_done += reembed->sizes[i];
@@ -134,7 +134,6 @@ int ernie_reembed(ernie_database *database, const ernie_model *model,
                   const struct ernie_index_options *options, ernie_error *err)
 {
     struct reembed reembed;
-    struct nearest nearest;
     size_t dim;
     int status;
 
@@ -148,11 +147,8 @@ int ernie_reembed(ernie_database *database, const ernie_model *model,
     reembed_reset(&reembed);
     if (status != ERNIE_OK)
         return status;
-    nearest_reset(&database->nearest);
-    status = nearest_init(&nearest, database->store, model->fingerprint.bytes, dim, err);
-    if (status == ERNIE_OK) {
-        status = nearest_save(&nearest, database->store, 1, 0, err);
-        nearest_reset(&nearest);
-    }
+    status = nearest_set_vectors(&database->nearest, model->fingerprint.bytes, dim, err);
+    if (status == ERNIE_OK)
+        status = nearest_save(&database->nearest, 1, 0, NULL, err);
     return status;
 }

@@ -20,57 +20,52 @@
 /* A snippet of about two lines of a terminal in Chinese, three in English. */
 #define SNIPPET_BYTES 240
 
-/* Moves the best chunk of each document (or every chunk), at most k of them, to
- * the start of neighbours, which are in order. The number kept, or -1 when memory
- * ran out. */
-static ssize_t keep_best(struct neighbour *neighbours, size_t n, size_t k, int all_chunks)
-{
-    struct id_set documents = { 0 };
-    size_t n_kept = 0;
-    int is_new = 1;
+/* The best so far, as many as are wanted. */
+struct found {
+    struct neighbour *neighbour; /* [n] */
+    size_t n, capacity;
+    struct id_set documents; /* that are among them */
+};
 
-    for (size_t i = 0; i < n && n_kept < k && is_new >= 0; i++) {
-        if (!all_chunks)
-            is_new = id_set_add(&documents, neighbours[i].document_id);
-        if (is_new > 0)
-            neighbours[n_kept++] = neighbours[i];
+static int keep(struct found *found, const struct neighbour *neighbour, ernie_error *err)
+{
+    if (found->n == found->capacity) {
+        const size_t capacity = found->capacity == 0 ? 16 : found->capacity * 2;
+        struct neighbour *more = memory_resize(found->neighbour, capacity, sizeof *more);
+
+        if (more == NULL)
+            return error_set(err, ERNIE_ENOMEM, "search: out of memory");
+        found->neighbour = more;
+        found->capacity = capacity;
     }
-    id_set_reset(&documents);
-    return is_new < 0 ? -1 : (ssize_t)n_kept;
+    found->neighbour[found->n++] = *neighbour;
+    return ERNIE_OK;
 }
 
-/* The k best hits, or all there are. *out is released with memory_free. */
-static int find_neighbours(struct ernie_database *database, uint64_t seq, const float *query,
-                           size_t k, int all_chunks, struct neighbour **out, size_t *n,
-                           ernie_error *err)
+/* The k best hits, or all there are: of each document the best chunk, unless all are asked
+ * for. */
+static int find_neighbours(struct ernie_database *database, const float *query, size_t k,
+                           int all_chunks, struct found *found, ernie_error *err)
 {
-    /* Several chunks of one document make one hit, so more are fetched than wanted
-     * until there are enough. */
-    size_t want = all_chunks || k > SIZE_MAX / 4 ? k : k * 3;
+    struct nearest_search *search;
+    struct neighbour neighbour = { 0 };
+    int status = nearest_begin(&database->nearest, query, &search, err), is_there = 1, is_new = 1;
 
-    for (;;) {
-        struct neighbour *neighbours;
-        size_t n_found;
-        ssize_t n_kept;
-        int complete, status;
-
-        status = nearest_search(&database->nearest, database->store, seq, query, want,
-                                &neighbours, &n_found, &complete, err);
-        if (status != ERNIE_OK)
-            return status;
-        n_kept = keep_best(neighbours, n_found, k, all_chunks);
-        if (n_kept < 0) {
-            memory_free(neighbours);
-            return error_set(err, ERNIE_ENOMEM, "search: out of memory");
-        }
-        if ((size_t)n_kept == k || complete) {
-            *out = neighbours;
-            *n = (size_t)n_kept;
-            return ERNIE_OK;
-        }
-        memory_free(neighbours);
-        want = want > SIZE_MAX / 4 ? SIZE_MAX : want * 4;
+    if (status != ERNIE_OK)
+        return status;
+    while (status == ERNIE_OK && found->n < k) {
+        status = nearest_next(search, &neighbour, &is_there, err);
+        if (status != ERNIE_OK || !is_there)
+            break;
+        if (!all_chunks)
+            is_new = id_set_add(&found->documents, neighbour.document_id);
+        if (is_new < 0)
+            status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
+        else if (is_new > 0)
+            status = keep(found, &neighbour, err);
     }
+    nearest_end(search);
+    return status;
 }
 
 /* ---- hits -------------------------------------------------------------- */
@@ -169,9 +164,8 @@ int ernie_search(ernie_database *database, const char *query,
     size_t k = options == NULL || options->k == 0 ? DEFAULT_K : options->k;
     int all_chunks = options != NULL && options->all_chunks;
     ernie_encoder *reranker = options != NULL ? options->reranker : NULL;
-    struct neighbour *neighbours = NULL;
+    struct found found = { 0 };
     float *embedding = NULL;
-    size_t n = 0;
     uint64_t seq;
     int status;
 
@@ -191,16 +185,19 @@ int ernie_search(ernie_database *database, const char *query,
     }
     status = database_embed(database, query, embedding, err);
     if (status == ERNIE_OK)
-        status = find_neighbours(database, seq, embedding,
+        status = find_neighbours(database, embedding,
                                  reranker != NULL && k < N_RERANKED ? N_RERANKED : k, all_chunks,
-                                 &neighbours, &n, err);
+                                 &found, err);
     if (status == ERNIE_OK && reranker != NULL)
-        status = rerank_neighbours(database->store, reranker, query, n, neighbours, err);
+        status = rerank_neighbours(database->store, reranker, query, found.n, found.neighbour,
+                                   err);
     if (status == ERNIE_OK)
-        status = hits_new(database, query, reranker != NULL, neighbours, n < k ? n : k, out, err);
+        status = hits_new(database, query, reranker != NULL, found.neighbour,
+                          found.n < k ? found.n : k, out, err);
 done:
     store_snapshot_end(database->store);
-    memory_free(neighbours);
+    memory_free(found.neighbour);
+    id_set_reset(&found.documents);
     memory_free(embedding);
     return status;
 }

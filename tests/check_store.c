@@ -165,7 +165,7 @@ static struct seen since(struct store *store, uint64_t seq)
 {
     struct seen seen = { 0 };
 
-    ok(store_embeddings_since(store, seq, DIM, see, &seen, &err));
+    ok(collection_vectors_since(store_collection(store), seq, DIM, see, &seen, &err));
     return seen;
 }
 
@@ -282,13 +282,14 @@ START_TEST(test_a_vector_is_stored_little_endian_with_its_checksum)
                      "9A99193FCDCC4C3F0000000000000000");
     ck_assert_str_eq(sql_in("a.db", "SELECT printf('%x', checksum) FROM ernie_embeddings"),
                      "37b209078ba4821c");
-    ok(store_embedding_get(store, id, DIM, &of, embedding, &found, &err));
+    ok(collection_vector_get(store_collection(store), id, DIM, embedding, &found, &err));
     ck_assert_int_eq(found, 1);
+    ok(collection_owner(store_collection(store), id, &of, &err));
     ck_assert_int_eq(of, document_id);
     ck_assert_float_eq(embedding[1], 0.8f);
-    ok(store_embedding_get(store, id, DIM + 1, &of, embedding, &found, &err));
+    ok(collection_vector_get(store_collection(store), id, DIM + 1, embedding, &found, &err));
     ck_assert_int_eq(found, 0);
-    ok(store_embedding_get(store, id + 1, DIM, &of, embedding, &found, &err));
+    ok(collection_vector_get(store_collection(store), id + 1, DIM, embedding, &found, &err));
     ck_assert_int_eq(found, 0);
     store_close(store);
 }
@@ -387,7 +388,7 @@ static int replace_each(void *data, int64_t chunk_id, const char *text, size_t s
 
     ck_assert_uint_eq(size, 6);
     ck_assert_mem_eq(text, "智能", 6);
-    return store_embedding_replace(data, chunk_id, embedding, DIM, error);
+    return collection_vector_put(store_collection(data), chunk_id, embedding, DIM, error);
 }
 
 START_TEST(test_embeddings_since_gives_what_is_new_and_still_there)
@@ -427,7 +428,7 @@ static int stop(void *data, int64_t chunk_id, const float *embedding, ernie_erro
     (void)data;
     (void)chunk_id;
     (void)embedding;
-    return store_embeddings_since(data, 0, DIM, stop, data, error);
+    return collection_vectors_since(store_collection(data), 0, DIM, stop, data, error);
 }
 
 START_TEST(test_a_callback_that_calls_its_caller_is_an_error)
@@ -435,7 +436,7 @@ START_TEST(test_a_callback_that_calls_its_caller_is_an_error)
     struct store *store = open_store("a.db", STORE_CREATE);
 
     add_document(store, STORE_NO_ROOT, "a", 3, NULL);
-    ck_assert_int_ne(store_embeddings_since(store, 0, DIM, stop, store, &err), ERNIE_OK);
+    ck_assert_int_ne(collection_vectors_since(store_collection(store), 0, DIM, stop, store, &err), ERNIE_OK);
     ck_assert_uint_eq(since(store, 0).n, 3);
     store_close(store);
 }
@@ -451,8 +452,8 @@ START_TEST(test_a_log_cut_short_hides_no_row)
     sql_in("a.db", "DELETE FROM ernie_log WHERE seq < 4");
     ck_assert_uint_eq(since(store, 0).n, 5);
     ck_assert_uint_eq(since(store, 4).n, 1);
-    ok(store_log_mark(store, 4, &mark, &err));
-    fails(store_log_mark(store, 3, &mark, &err), ERNIE_ENOTFOUND, "3");
+    ok(collection_log_mark(store_collection(store), 4, &mark, &err));
+    fails(collection_log_mark(store_collection(store), 3, &mark, &err), ERNIE_ENOTFOUND, "3");
     ck_assert_uint_eq(check_store(store), 0);
     sql_in("a.db", "DELETE FROM ernie_log");
     add_document(store, STORE_NO_ROOT, "c", 1, NULL);
@@ -466,21 +467,21 @@ START_TEST(test_marks_tell_a_restored_log_apart)
     struct store *store = open_store("a.db", STORE_CREATE);
     uint64_t lost, mark, again;
 
-    ok(store_log_mark(store, 0, &mark, &err));
+    ok(collection_log_mark(store_collection(store), 0, &mark, &err));
     ck_assert_uint_eq(mark, 0);
     add_document(store, STORE_NO_ROOT, "a", 1, NULL);
     store_close(store);
     run("cp %s %s", in("a.db"), in("backup.db"));
     store = open_store("a.db", STORE_WRITE);
     add_document(store, STORE_NO_ROOT, "b", 1, NULL);
-    ok(store_log_mark(store, 1, &mark, &err));
-    ok(store_log_mark(store, 2, &lost, &err));
+    ok(collection_log_mark(store_collection(store), 1, &mark, &err));
+    ok(collection_log_mark(store_collection(store), 2, &lost, &err));
     store_close(store);
     store = open_store("backup.db", STORE_WRITE);
     add_document(store, STORE_NO_ROOT, "c", 1, NULL);
-    ok(store_log_mark(store, 1, &again, &err));
+    ok(collection_log_mark(store_collection(store), 1, &again, &err));
     ck_assert_uint_eq(again, mark);
-    ok(store_log_mark(store, 2, &again, &err));
+    ok(collection_log_mark(store_collection(store), 2, &again, &err));
     ck_assert_uint_ne(again, lost);
     store_close(store);
 }
@@ -491,15 +492,15 @@ START_TEST(test_meta_is_kept_and_absent_is_empty)
     struct store *store = open_store("a.db", STORE_CREATE);
     char value[8];
 
-    ok(store_meta_get(store, "dim", value, sizeof value, &err));
+    ok(collection_meta_get(store_collection(store), "dim", value, sizeof value, &err));
     ck_assert_str_eq(value, "");
-    ok(store_meta_set(store, "dim", "384", &err));
-    ok(store_meta_set(store, "dim", "512", &err));
+    ok(collection_meta_set(store_collection(store), "dim", "384", &err));
+    ok(collection_meta_set(store_collection(store), "dim", "512", &err));
     store_close(store);
     store = open_store("a.db", STORE_READ);
-    ok(store_meta_get(store, "dim", value, sizeof value, &err));
+    ok(collection_meta_get(store_collection(store), "dim", value, sizeof value, &err));
     ck_assert_str_eq(value, "512");
-    ok(store_meta_get(store, "uuid", value, sizeof value, &err));
+    ok(collection_meta_get(store_collection(store), "uuid", value, sizeof value, &err));
     ck_assert_uint_eq(strlen(value), 7); /* what fits */
     store_close(store);
 }
@@ -514,8 +515,8 @@ START_TEST(test_a_chunk_without_document_or_with_a_taken_place_is_refused)
     fails(add_chunk(store, 77, 0, &id), ERNIE_ECORRUPT, "FOREIGN KEY");
     fails(add_chunk(store, document_id, 0, &id), ERNIE_ECORRUPT, "UNIQUE");
     fails(put(store, 5, "b", &id), ERNIE_ECORRUPT, "FOREIGN KEY"); /* no such root */
-    fails(store_embedding_replace(store, 1, embedding, 0, &err), ERNIE_EINVAL, "0 numbers");
-    fails(store_embedding_replace(store, 1, embedding, SIZE_MAX / 2, &err), ERNIE_EINVAL, "");
+    fails(collection_vector_put(store_collection(store), 1, embedding, 0, &err), ERNIE_EINVAL, "0 numbers");
+    fails(collection_vector_put(store_collection(store), 1, embedding, SIZE_MAX / 2, &err), ERNIE_EINVAL, "");
     store_close(store);
 }
 END_TEST
@@ -948,7 +949,7 @@ START_TEST(test_attached_the_host_keeps_its_transaction)
     store_snapshot_end(store);
     add_document(store, STORE_NO_ROOT, "a", 1, NULL);
     ok(store_begin(store, &err));
-    ok(store_meta_set(store, "x", "y", &err));
+    ok(collection_meta_set(store_collection(store), "x", "y", &err));
     store_rollback(store);
     ck_assert_int_eq(sqlite3_get_autocommit(host), 0);
     ck_assert_uint_eq(counts_of(store).n_documents, 1);
@@ -973,7 +974,7 @@ START_TEST(test_attached_the_host_can_close_at_any_time)
     host = open_host("a.db");
     ok(store_attach(host, &store, &err));
     ck_assert_ptr_null(sqlite3_next_stmt(host, NULL));
-    ok(store_meta_get(store, "uuid", value, sizeof value, &err));
+    ok(collection_meta_get(store_collection(store), "uuid", value, sizeof value, &err));
     ck_assert_ptr_null(sqlite3_next_stmt(host, NULL));
     ok(store_snapshot_begin(store, &seq, &err));
     ck_assert_uint_eq(since(store, 0).n, 1);
@@ -1122,13 +1123,15 @@ END_TEST
 START_TEST(test_the_uuid_is_new_and_stays)
 {
     struct store *a = open_store("a.db", STORE_CREATE), *b = open_store("b.db", STORE_CREATE);
-    uint8_t uuid[16];
+    uint8_t uuid[16], other[16];
 
-    memcpy(uuid, store_uuid(a), 16);
-    ck_assert_mem_ne(uuid, store_uuid(b), 16);
+    ck_assert_int_eq(collection_uuid(store_collection(a), uuid, NULL), ERNIE_OK);
+    ck_assert_int_eq(collection_uuid(store_collection(b), other, NULL), ERNIE_OK);
+    ck_assert_mem_ne(uuid, other, 16);
     store_close(a);
     a = open_store("a.db", STORE_CREATE);
-    ck_assert_mem_eq(uuid, store_uuid(a), 16);
+    ck_assert_int_eq(collection_uuid(store_collection(a), other, NULL), ERNIE_OK);
+    ck_assert_mem_eq(uuid, other, 16);
     store_close(a);
     store_close(b);
 }
@@ -1403,13 +1406,12 @@ START_TEST(test_a_damaged_vector_is_not_given_out)
 {
     struct store *store = open_store("a.db", STORE_CREATE);
     float embedding[DIM];
-    int64_t document_id;
     struct seen seen;
     int found;
 
     add_document(store, STORE_NO_ROOT, "a", 3, NULL);
     sql_in("a.db", "UPDATE ernie_embeddings SET vector = zeroblob(16) WHERE chunk_id = 2");
-    ok(store_embedding_get(store, 2, DIM, &document_id, embedding, &found, &err));
+    ok(collection_vector_get(store_collection(store), 2, DIM, embedding, &found, &err));
     ck_assert_int_eq(found, 0);
     seen = since(store, 0);
     ck_assert_uint_eq(seen.n, 3);
@@ -1539,7 +1541,7 @@ static int whole_life(const char *path)
     if (status == ERNIE_OK)
         status = store_root_add(store, "/r", &root, &err);
     if (status == ERNIE_OK)
-        status = store_meta_set(store, "dim", "4", &err);
+        status = collection_meta_set(store_collection(store), "dim", "4", &err);
     if (status == ERNIE_OK)
         status = store_commit(store, &err);
     else
@@ -1547,7 +1549,7 @@ static int whole_life(const char *path)
     if (status == ERNIE_OK)
         status = store_snapshot_begin(store, &seq, &err);
     if (status == ERNIE_OK) {
-        status = store_embeddings_since(store, 0, DIM, see, &seen, &err);
+        status = collection_vectors_since(store_collection(store), 0, DIM, see, &seen, &err);
         if (status == ERNIE_OK)
             ck_assert_uint_eq(seen.n_missing, 0);
         store_snapshot_end(store);
@@ -1561,7 +1563,7 @@ static int whole_life(const char *path)
     if (status == ERNIE_OK)
         ck_assert(found && strcmp(hit.text, "智能") == 0);
     if (status == ERNIE_OK)
-        status = store_embedding_get(store, chunk, DIM, &id, embedding, &found, &err);
+        status = collection_vector_get(store_collection(store), chunk, DIM, embedding, &found, &err);
     if (status == ERNIE_OK)
         ck_assert(found);
     if (status == ERNIE_OK)

@@ -1,7 +1,8 @@
 # One program a module. Each links the convenience libraries it tests, so that
 # `make check TESTS=check_chunk` builds no more than that.
 # Seconds before a test counts as hung: machines that run them may be busy.
-AM_TESTS_ENVIRONMENT = CK_DEFAULT_TIMEOUT=120 ; export CK_DEFAULT_TIMEOUT ; srcdir='$(srcdir)' builddir='$(builddir)' SQLITE3='$(SQLITE3)' ; \
+AM_TESTS_ENVIRONMENT = CK_DEFAULT_TIMEOUT=120 ; export CK_DEFAULT_TIMEOUT ; \
+	XDG_STATE_HOME='$(abs_builddir)/state' ; export XDG_STATE_HOME ; srcdir='$(srcdir)' builddir='$(builddir)' SQLITE3='$(SQLITE3)' ; \
 	export srcdir builddir SQLITE3 ;
 TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS)
 
@@ -33,16 +34,6 @@ check_PROGRAMS += check_unigram
 check_unigram_SOURCES = tests/check_unigram.c tests/faults.h tests/unigram_file.h
 check_unigram_CPPFLAGS = $(TEST_CPPFLAGS)
 check_unigram_LDADD = libmodel.la libbase.la $(CHECK_LIBS)
-
-check_PROGRAMS += check_ann check_recall
-
-check_ann_SOURCES = tests/check_ann.c
-check_ann_CPPFLAGS = $(TEST_CPPFLAGS)
-check_ann_LDADD = libindex.la libbase.la $(CHECK_LIBS)
-
-check_recall_SOURCES = tests/check_recall.c
-check_recall_CPPFLAGS = $(TEST_CPPFLAGS)
-check_recall_LDADD = libindex.la libbase.la $(CHECK_LIBS)
 
 check_PROGRAMS += check_stream
 
@@ -128,9 +119,6 @@ check_database_SOURCES = tests/check_database.c
 check_database_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
 check_database_LDADD = libernie.la $(CHECK_LIBS) $(SQLITE_LIBS)
 endif
-
-EXTRA_DIST += tests/data/index/README.md tests/data/index/make_flat.py \
-	tests/data/index/flat-3x4.ann
 
 # Ours in compare_tokenizer.py; built on request.
 EXTRA_PROGRAMS += tokenize_lines

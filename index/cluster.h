@@ -1,0 +1,15 @@
+/* k-means on the unit sphere: centers such that each vector has a large cosine with one
+ * of them. By FAISS. */
+#ifndef ERNIE_INDEX_CLUSTER_H
+#define ERNIE_INDEX_CLUSTER_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* x [n][dim], of length 1 or nearly, with n >= k > 0; out [k][dim], of length 1. The same
+ * vectors give the same centers. */
+int cluster_train(size_t dim, size_t n, const float *x, size_t k, size_t n_threads, float *out,
+                  ernie_error *err);
+
+#endif
