@@ -20,8 +20,8 @@
 /* The part of an inverted file's base that is scanned before the first hit; each time that
  * more is wanted, four times as much is. One in so many of what was scanned is believed to
  * be in the right order. */
-#define IVF_FIRST_PART   12
-#define IVF_FIRST_LEAST  8192
+#define IVF_FIRST_PART   16
+#define IVF_FIRST_LEAST  20000
 #define IVF_BELIEVED     64
 /* Hits that FAISS is asked for first, and each further time four times as many, of which
  * one in two is believed; past one in FAISS_PART of all vectors, each is looked up. */
@@ -93,6 +93,7 @@ int index_new(size_t dim, struct index **out, ernie_error *err)
     atomic_init(&index->n_recent, 0);
     index->dim = dim;
     index->plan.kind = INDEX_FLAT;
+    index->kernel = kernel_pick();
     *out = index;
     return ERNIE_OK;
 }
@@ -306,15 +307,14 @@ int index_builder_finish(struct index_builder *builder, struct index **out, erni
 
 struct index_search {
     struct index *index;
-    const struct kernel *kernel;
     struct codes_query query;
     struct stream *stream;
     size_t n_given;    /* hits given out */
     size_t n_believed; /* hits whose order what was searched so far settles */
     int is_complete;   /* every vector of the base is a candidate */
     /* of INDEX_IVF */
-    uint32_t *order; /* of the lists */
-    size_t n_lists, n_scanned, n_wanted;
+    struct ivf_queue queue;
+    size_t n_scanned, n_wanted;
     /* of INDEX_FAISS */
     float *vector; /* the query, length 1 */
     size_t k;
@@ -323,7 +323,7 @@ struct index_search {
 static int search_codes(struct index_search *search, const struct codes *codes, size_t first,
                         size_t n, ernie_error *err)
 {
-    return stream_add_codes(search->stream, codes, first, n, &search->query, search->kernel, err);
+    return stream_add_codes(search->stream, codes, first, n, &search->query, search->index->kernel, err);
 }
 
 /* What came after the base. */
@@ -346,7 +346,7 @@ static int search_recent(struct index_search *search, const struct index *index,
 static int search_more_lists(struct index_search *search, ernie_error *err)
 {
     const struct index *index = search->index;
-    const size_t n = index->base.n, n_all = index->ivf.centers.n;
+    const size_t n = index->base.n;
     int status = ERNIE_OK;
 
     if (search->n_wanted == 0)
@@ -354,13 +354,13 @@ static int search_more_lists(struct index_search *search, ernie_error *err)
                                                                 : IVF_FIRST_LEAST;
     else
         search->n_wanted *= 4;
-    while (status == ERNIE_OK && search->n_lists < n_all && search->n_scanned < search->n_wanted) {
-        const uint32_t *start = &index->ivf.start[search->order[search->n_lists++]];
+    while (status == ERNIE_OK && search->queue.n > 0 && search->n_scanned < search->n_wanted) {
+        const uint32_t *start = &index->ivf.start[ivf_queue_take(&search->queue)];
 
         status = search_codes(search, &index->base, start[0], start[1] - start[0], err);
         search->n_scanned += start[1] - start[0];
     }
-    search->is_complete = search->n_lists == n_all;
+    search->is_complete = search->queue.n == 0;
     search->n_believed = search->n_scanned / IVF_BELIEVED;
     return status;
 }
@@ -404,10 +404,7 @@ static int begin(struct index_search *search, const float *query, ernie_error *e
     if (search->is_complete)
         return ERNIE_OK;
     if (index->plan.kind == INDEX_IVF) {
-        search->order = memory_new(index->ivf.centers.n, sizeof *search->order);
-        status = search->order != NULL
-                     ? ivf_order(&index->ivf, &search->query, search->kernel, search->order, err)
-                     : error_set(err, ERNIE_ENOMEM, "search: out of memory");
+        status = ivf_queue_init(&search->queue, &index->ivf, &search->query, index->kernel, err);
     } else {
         search->vector = memory_new(index->dim, sizeof *search->vector);
         status = search->vector != NULL ? ERNIE_OK
@@ -427,7 +424,6 @@ int index_search_new(struct index *index, const float *query, stream_score_fn sc
     if (search == NULL)
         return error_set(err, ERNIE_ENOMEM, "search: out of memory");
     search->index = index_use(index);
-    search->kernel = kernel_pick();
     status = codes_query_init(&search->query, index->dim, query, err);
     if (status == ERNIE_OK)
         status = stream_new(score, data, &search->stream, err);
@@ -449,7 +445,7 @@ void index_search_free(struct index_search *search)
         return;
     stream_free(search->stream);
     codes_query_reset(&search->query);
-    memory_free(search->order);
+    ivf_queue_reset(&search->queue);
     memory_free(search->vector);
     index_release(search->index);
     memory_free(search);

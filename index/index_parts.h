@@ -14,6 +14,7 @@
 struct index {
     atomic_int n_uses;
     size_t dim;
+    const struct kernel *kernel; /* asking the CPU takes as long as scanning 1,000 vectors */
     struct index_plan plan;
     struct codes base; /* of INDEX_IVF */
     struct ivf ivf;

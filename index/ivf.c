@@ -1,7 +1,6 @@
 #include "index/ivf.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -228,39 +227,61 @@ int ivf_build(struct ivf *ivf, struct codes *codes, size_t n_lists, size_t n_thr
 
 /* ---- for a query ------------------------------------------------------- */
 
-struct list_bound {
-    float upper;
-    uint32_t list;
-};
-
-static int compare_bounds(const void *a, const void *b)
+static int is_nearer(const struct ivf_place *a, const struct ivf_place *b)
 {
-    const struct list_bound *x = a, *y = b;
-
-    if (x->upper != y->upper)
-        return x->upper > y->upper ? -1 : 1;
-    return (x->list > y->list) - (x->list < y->list);
+    return a->upper > b->upper || (a->upper == b->upper && a->list < b->list);
 }
 
-int ivf_order(const struct ivf *ivf, const struct codes_query *query, const struct kernel *kernel,
-              uint32_t *out, ernie_error *err)
+/* Puts place at i of a heap whose parts below i are heaps already. */
+static void sift_down(struct ivf_queue *queue, size_t i, struct ivf_place place)
+{
+    size_t child;
+
+    while ((child = 2 * i + 1) < queue->n) {
+        if (child + 1 < queue->n && is_nearer(&queue->place[child + 1], &queue->place[child]))
+            child++;
+        if (!is_nearer(&queue->place[child], &place))
+            break;
+        queue->place[i] = queue->place[child];
+        i = child;
+    }
+    queue->place[i] = place;
+}
+
+int ivf_queue_init(struct ivf_queue *queue, const struct ivf *ivf,
+                   const struct codes_query *query, const struct kernel *kernel, ernie_error *err)
 {
     const size_t n = ivf->centers.n;
     float *upper = memory_new(n, sizeof *upper);
-    struct list_bound *bound = memory_new(n, sizeof *bound);
 
-    if (upper == NULL || bound == NULL) {
+    queue->place = memory_new(n, sizeof *queue->place);
+    queue->n = n;
+    if (upper == NULL || queue->place == NULL) {
         memory_free(upper);
-        memory_free(bound);
+        ivf_queue_reset(queue);
         return error_set(err, ERNIE_ENOMEM, "search: out of memory");
     }
     codes_bounds(&ivf->centers, 0, n, query, kernel, upper);
     for (size_t i = 0; i < n; i++)
-        bound[i] = (struct list_bound){ upper[i], (uint32_t)i };
-    qsort(bound, n, sizeof *bound, compare_bounds);
-    for (size_t i = 0; i < n; i++)
-        out[i] = bound[i].list;
+        queue->place[i] = (struct ivf_place){ upper[i], (uint32_t)i };
+    for (size_t i = n / 2; i-- > 0;)
+        sift_down(queue, i, queue->place[i]);
     memory_free(upper);
-    memory_free(bound);
     return ERNIE_OK;
+}
+
+void ivf_queue_reset(struct ivf_queue *queue)
+{
+    memory_free(queue->place);
+    memset(queue, 0, sizeof *queue);
+}
+
+uint32_t ivf_queue_take(struct ivf_queue *queue)
+{
+    const uint32_t list = queue->place[0].list;
+
+    queue->n--;
+    if (queue->n > 0)
+        sift_down(queue, 0, queue->place[queue->n]);
+    return list;
 }

@@ -26,8 +26,21 @@ int ivf_build(struct ivf *ivf, struct codes *codes, size_t n_lists, size_t n_thr
               const atomic_int *cancel, ernie_error *err);
 void ivf_reset(struct ivf *ivf);
 
-/* The lists in the order in which a query should read them: out [n_lists]. */
-int ivf_order(const struct ivf *ivf, const struct codes_query *query, const struct kernel *kernel,
-              uint32_t *out, ernie_error *err);
+/* The lists for a query, the one it should read first on top: a heap, since few of them
+ * are taken. */
+struct ivf_queue {
+    struct ivf_place {
+        float upper;
+        uint32_t list;
+    } *place; /* [n] */
+    size_t n;
+};
+
+int ivf_queue_init(struct ivf_queue *queue, const struct ivf *ivf,
+                   const struct codes_query *query, const struct kernel *kernel,
+                   ernie_error *err);
+void ivf_queue_reset(struct ivf_queue *queue);
+/* The next list; there must be one. */
+uint32_t ivf_queue_take(struct ivf_queue *queue);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "ernie.h"
 #include "nearest.h"
+#include "sql/store.h"
 
 /* Scores the chunks of n neighbours with the query by a cross-encoder and sorts them by
  * it, best first; where scores are equal the order stays. Must run in the snapshot that
