@@ -31,8 +31,35 @@ int extension_model(struct extension *extension, const ernie_model **out, ernie_
 int extension_encoder(struct extension *extension, ernie_encoder **out, ernie_error *err);
 int extension_database(struct extension *extension, ernie_database **out, ernie_error *err);
 
+/* Writes "what: why" into err and returns ERNIE_EINVAL. */
+int extension_refuse(ernie_error *err, const char *format, ...);
+
+/* The prompt and the number of numbers that a call of a function asks for: each value may
+ * be NULL or SQL's NULL for what is not said. name is for messages. The prompt belongs to
+ * the model. */
+int extension_options(const ernie_model *model, const char *name, sqlite3_value *prompt,
+                      sqlite3_value *dim, struct ernie_encode_options *out, ernie_error *err);
+
 /* Makes an error the result of a SQL function. */
 void result_error(sqlite3_context *context, const ernie_error *err);
+
+/* The same for a table: SQLite's code, the words kept for the statement. */
+int table_error(sqlite3_vtab *table, const ernie_error *err);
+
+/* A scalar function; n_arguments -1 is any number. */
+struct sql_function {
+    const char *name;
+    int n_arguments;
+    int flags;
+    void (*function)(sqlite3_context *context, int n, sqlite3_value **values);
+};
+
+/* What a function of its arguments alone may promise. */
+#define PURE (SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS)
+
+/* Registers n functions, each with a reference to extension. */
+int register_functions(sqlite3 *connection, struct extension *extension, size_t n,
+                       const struct sql_function *functions);
 
 /* A destructor for SQLite. */
 void extension_release(void *extension);
@@ -40,7 +67,11 @@ void extension_release(void *extension);
 /* Each registers its functions, with a reference of their own; SQLite's code. */
 int register_embed_functions(sqlite3 *connection, struct extension *extension);
 int register_classify_functions(sqlite3 *connection, struct extension *extension);
+int register_vector_functions(sqlite3 *connection, struct extension *extension);
+int register_info_function(sqlite3 *connection, struct extension *extension);
 int register_search_function(sqlite3 *connection, struct extension *extension);
 int register_search_table(sqlite3 *connection, struct extension *extension);
+int register_embed_table(sqlite3 *connection, struct extension *extension);
+int register_text_tables(sqlite3 *connection, struct extension *extension);
 
 #endif

@@ -36,9 +36,14 @@ ernie_la_SOURCES = \
 	sql/extension.c sql/extension.h \
 	sql/function_classify.c \
 	sql/function_embed.c \
+	sql/function_info.c \
 	sql/function_search.c \
+	sql/function_vector.c \
 	sql/models.c sql/models.h \
-	sql/table_search.c
+	sql/table_arguments.c sql/table_arguments.h \
+	sql/table_embed.c \
+	sql/table_search.c \
+	sql/table_text.c
 ernie_la_CPPFLAGS = $(AM_CPPFLAGS) -DERNIE_EXTENSION $(SQLITE_CFLAGS)
 ernie_la_LIBADD = libsearch.la libencode.la libmodel.la libkernel.la libindex.la \
 	libstore_ext.la libchunk.la libbase.la

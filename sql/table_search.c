@@ -46,16 +46,6 @@ struct search_cursor {
     size_t n_seen;
 };
 
-/* SQLite's code for a failure, its words kept for the statement. */
-static int fail(sqlite3_vtab *table, const ernie_error *err)
-{
-    if (err->code == ERNIE_ENOMEM)
-        return SQLITE_NOMEM;
-    sqlite3_free(table->zErrMsg);
-    table->zErrMsg = sqlite3_mprintf("%s", err->message);
-    return SQLITE_ERROR;
-}
-
 static int table_connect(sqlite3 *connection, void *data, int argc, const char *const *argv,
                          sqlite3_vtab **out, char **message)
 {
@@ -189,7 +179,7 @@ static int fetch(struct search_cursor *cursor, size_t n)
     cursor->fetched = n;
     if (status == ERNIE_OK)
         status = ernie_search(database, cursor->query, &options, &cursor->hits, &err);
-    return status == ERNIE_OK ? SQLITE_OK : fail(&table->base, &err);
+    return status == ERNIE_OK ? SQLITE_OK : table_error(&table->base, &err);
 }
 
 /* Adds the documents of the present hits, all of which were rows, to seen. */
@@ -252,7 +242,7 @@ static int cursor_filter(sqlite3_vtab_cursor *base, int plan, const char *unused
     if ((plan & PLAN_QUERY) == 0) {
         const ernie_error err = { ERNIE_EINVAL, "ernie_search: give a query: ernie_search('...')" };
 
-        return fail(base->pVtab, &err);
+        return table_error(base->pVtab, &err);
     }
     if (sqlite3_value_type(argv[0]) == SQLITE_NULL)
         return SQLITE_OK; /* no rows */
@@ -260,7 +250,7 @@ static int cursor_filter(sqlite3_vtab_cursor *base, int plan, const char *unused
         const ernie_error err = { ERNIE_EINVAL, "ernie_search: k must be 1 or more" };
 
         if (sqlite3_value_int64(argv[1]) < 1)
-            return fail(base->pVtab, &err);
+            return table_error(base->pVtab, &err);
         cursor->k = (size_t)sqlite3_value_int64(argv[1]);
     }
     query = (const char *)sqlite3_value_text(argv[0]);

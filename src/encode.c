@@ -319,17 +319,15 @@ static int prompted_init(struct prompted *prompted, const char *prompt, size_t n
     return ERNIE_OK;
 }
 
-size_t encoder_text_room(const ernie_model *model)
-{
-    return ernie_model_max_tokens(model) - tokenizer_frame(model->tokenizer, 0)->n_tokens;
-}
-
-size_t encoder_prompt_tokens(const ernie_encoder *encoder, const char *prompt)
+/* Tokens of a prompt, [CLS] and [SEP] left out; TOKENIZER_NO_MEMORY as tokenizer_ids. */
+static size_t count_prompt(const ernie_encoder *encoder, const char *prompt)
 {
     const ernie_model *model = encoder->model;
 
     return tokenizer_ids(model->tokenizer, encoder->lane[0].scratch, prompt, strlen(prompt), NULL,
-                         NULL, encoder_text_room(model));
+                         NULL,
+                         ernie_model_max_tokens(model) -
+                             tokenizer_frame(model->tokenizer, 0)->n_tokens);
 }
 
 static int run(ernie_encoder *encoder, struct work *work, ernie_error *err)
@@ -358,7 +356,7 @@ static int skip_prompt(const ernie_encoder *encoder, const char *prompt, size_t 
                        ernie_error *err)
 {
     const struct frame *frame = tokenizer_frame(encoder->model->tokenizer, 0);
-    const size_t n_prompt = encoder_prompt_tokens(encoder, prompt);
+    const size_t n_prompt = count_prompt(encoder, prompt);
 
     if (n_prompt == TOKENIZER_NO_MEMORY)
         return error_set(err, ERNIE_ENOMEM, "encoder: out of memory");

@@ -9,12 +9,6 @@
 int encode_texts(ernie_encoder *encoder, size_t n, const char *const *texts, const size_t *sizes,
                  const struct ernie_encode_options *options, float *out, ernie_error *err);
 
-/* Tokens of a text that the model reads, besides the special ones around it. */
-size_t encoder_text_room(const ernie_model *model);
-
-/* Tokens of a prompt, [CLS] and [SEP] left out; TOKENIZER_NO_MEMORY as tokenizer_ids. */
-size_t encoder_prompt_tokens(const ernie_encoder *encoder, const char *prompt);
-
 size_t encoder_n_threads(const ernie_encoder *encoder);
 
 #endif

@@ -158,6 +158,27 @@ ERNIE_API void ernie_tokens_reset(struct ernie_tokens *tokens);
 /* The vocabulary's word for a token id, or NULL; belongs to the model. */
 ERNIE_API const char *ernie_token(const ernie_model *model, int32_t id);
 
+/* A piece of a text that is embedded by itself. */
+struct ernie_chunk {
+    size_t start, end; /* bytes [start, end) of the chunks' text, whole characters */
+    size_t n_tokens;
+};
+
+struct ernie_chunks {
+    size_t n;
+    struct ernie_chunk *chunk; /* [n], in the order of the text */
+    char *text; /* [size], what start and end count: the text given, with U+FFFD for bytes
+                 * that are not UTF-8 */
+    size_t size;
+};
+
+/* Cuts a plain text as ernie_index and ernie_add_text do: whole sentences packed to about
+ * 200 tokens, each chunk beginning with the last sentence of the one before when that is
+ * short. */
+ERNIE_API int ernie_chunk(const ernie_model *model, const char *text, struct ernie_chunks *out,
+                          ernie_error *err);
+ERNIE_API void ernie_chunks_reset(struct ernie_chunks *chunks);
+
 /* n_threads: how many threads share the texts of one call (0: one a core). */
 ERNIE_API int ernie_encoder_new(const ernie_model *model, size_t n_threads, ernie_encoder **out,
                                 ernie_error *err);
@@ -359,6 +380,10 @@ ERNIE_API int ernie_hits_to_json(const struct ernie_hits *hits, char **out, erni
 ERNIE_API int ernie_text_to_json(const char *text, char **out, ernie_error *err);
 /* JSON of a vector: an array of numbers that read back as the same floats. */
 ERNIE_API int ernie_vector_to_json(size_t dim, const float *vector, char **out, ernie_error *err);
+/* The vector [*dim] of such an array, release with ernie_free. ERNIE_EFORMAT when the text
+ * is anything but an array of one or more numbers that floats can hold. */
+ERNIE_API int ernie_vector_from_json(const char *text, size_t *dim, float **out,
+                                     ernie_error *err);
 ERNIE_API void ernie_free(void *memory);
 
 /* ---- upkeep ------------------------------------------------------------ */

@@ -1,10 +1,14 @@
 /* Hits and what else leaves the library as JSON. */
 #include <math.h>
+#include <string.h>
 
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "ernie.h"
+
+/* Of a vector in JSON: no model gives as many. */
+#define MAX_NUMBERS 65536
 
 void ernie_hits_free(struct ernie_hits *hits)
 {
@@ -89,6 +93,49 @@ int ernie_vector_to_json(size_t dim, const float *vector, char **out, ernie_erro
     }
     buffer_append_char(&buffer, ']');
     return take_json(&buffer, out, err);
+}
+
+int ernie_vector_from_json(const char *text, size_t *dim, float **out, ernie_error *err)
+{
+    const char *const name = "vector";
+    const size_t size = text != NULL ? strlen(text) : 0;
+    json *document = NULL;
+    float *vector = NULL;
+    size_t n = 0;
+    int status = json_check_size(name, text != NULL ? text : "", size, 1, MAX_NUMBERS + 1, err);
+
+    if (status == ERNIE_OK)
+        status = json_parse(name, text != NULL ? text : "", size, &document, err);
+    if (status != ERNIE_OK)
+        return status;
+    n = json_count(document);
+    if (json_kind(document) != JSON_KIND_ARRAY || n == 0) {
+        status = error_set(err, ERNIE_EFORMAT, "%s: not a JSON array of numbers", name);
+        goto done;
+    }
+    vector = memory_new(n, sizeof *vector);
+    if (vector == NULL) {
+        status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", name);
+        goto done;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const json *value = json_element(document, i);
+        const enum json_kind kind = json_kind(value);
+
+        vector[i] = (float)json_to_number(value);
+        if ((kind != JSON_KIND_INTEGER && kind != JSON_KIND_REAL) || !isfinite(vector[i])) {
+            status = error_set(err, ERNIE_EFORMAT, "%s: element %zu is not a number of float32",
+                               name, i);
+            goto done;
+        }
+    }
+    *dim = n;
+    *out = vector;
+    vector = NULL; /* the caller's now */
+done:
+    memory_free(vector);
+    json_free(document);
+    return status;
 }
 
 void ernie_free(void *memory)

@@ -13,16 +13,14 @@
 #include "base/memory.h"
 #include "base/system.h"
 #include "base/utf8.h"
+#include "cut.h"
 #include "database.h"
-#include "document/chunk.h"
 #include "document/extract.h"
 #include "embedder.h"
 #include "encode.h"
 #include "model/model.h"
 #include "scan.h"
 
-/* Tokens of a chunk: a paragraph or two, short enough to mean one thing. */
-#define CHUNK_TOKENS 200
 /* A text larger than this is a log or a dump; it would fill the collection. */
 #define MAX_FILE_BYTES (64u << 20)
 /* Chunks embedded in one call for each thread: enough to share evenly, and few
@@ -59,7 +57,6 @@ struct ingest {
     struct ernie_encode_options how; /* to embed: the passage prompt, the numbers kept */
     size_t n_threads;
     struct embedder *embedder;
-    size_t room; /* tokens of a text besides [CLS], prompt and [SEP] */
     struct tokenizer_scratch *scratch;
     struct batch batches[2];
     struct batch *filling;   /* the one that files become jobs of */
@@ -118,34 +115,10 @@ static void job_reset(struct job *job)
     memset(job, 0, sizeof *job);
 }
 
-static size_t count_tokens(void *data, const char *text, size_t size)
-{
-    struct ingest *ingest = data;
-    const size_t n = tokenizer_count(ingest->database->model->tokenizer, ingest->scratch, text,
-                                     size);
-
-    return n == TOKENIZER_NO_MEMORY ? CHUNK_NO_COUNT : n;
-}
-
-/* Tokens of a text that the model reads besides [CLS], prompt and [SEP]. Under a prompt
- * that leaves little, chunks stay half as long as the model reads and lose their ends:
- * chunks of a word would mean nothing. */
-static int find_room(struct ingest *ingest, ernie_error *err)
-{
-    const size_t room = encoder_text_room(ingest->database->model);
-    const size_t n_prompt = encoder_prompt_tokens(ingest->encoder, ingest->how.prompt);
-
-    if (n_prompt == TOKENIZER_NO_MEMORY)
-        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    ingest->room = n_prompt < room / 2 ? room - n_prompt : room - room / 2;
-    return ERNIE_OK;
-}
-
 static int job_cut(struct job *job, struct ingest *ingest, ernie_error *err)
 {
-    int status = chunk_text(job->extract.text.data, job->extract.text.size,
-                            ingest->room < CHUNK_TOKENS ? ingest->room : CHUNK_TOKENS,
-                            count_tokens, ingest, &job->chunks, err);
+    int status = cut_text(ingest->database->model, ingest->scratch, job->extract.text.data,
+                          job->extract.text.size, &job->chunks, err);
 
     if (status == ERNIE_OK)
         ingest->filling->n_chunks += job->chunks.n;
@@ -515,10 +488,8 @@ static int ingest_init(struct ingest *ingest, struct ernie_database *database,
     if (status == ERNIE_OK)
         status = ernie_encoder_new(database->model, options != NULL ? options->n_threads : 0,
                                    &ingest->encoder, err);
-    if (status == ERNIE_OK) {
+    if (status == ERNIE_OK)
         ingest->n_threads = encoder_n_threads(ingest->encoder);
-        status = find_room(ingest, err);
-    }
     if (status == ERNIE_OK)
         status = embedder_new(ingest->encoder, &ingest->how,
                               ingest->n_threads * CHUNKS_PER_THREAD, &ingest->embedder, err);

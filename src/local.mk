@@ -10,6 +10,7 @@ libencode_la_SOURCES = src/encode.c src/encode.h
 # for: the extension takes this, and not what reads documents.
 noinst_LTLIBRARIES += libsearch.la
 libsearch_la_SOURCES = \
+	src/cut.c src/cut.h \
 	src/database.c src/database.h \
 	src/ernie.h \
 	src/hits.c \

@@ -223,6 +223,137 @@ check 'the function, too' refuses 'unsafe use' \
 	"CREATE VIEW hidden2 AS SELECT ernie_search('茶')" 'SELECT * FROM hidden2'
 sql 'DROP VIEW hidden' 'DROP VIEW hidden2'
 
+# ---- vectors as BLOBs and as JSON
+check 'distance is 1 - similarity' gives '1|0.0|1.0|2.0' \
+	"SELECT ernie_distance('茶', 'tea') = 1 - ernie_similarity('茶', 'tea'),
+	 ernie_distance(x'0000803f00000000', x'0000003f00000000'),
+	 ernie_distance(x'0000803f00000000', x'0000000000000040'),
+	 ernie_distance(x'0000803f00000000', x'000080bf00000000')"
+check 'distance of NULL' gives '1|1' \
+	"SELECT ernie_distance(NULL, 'a') IS NULL, ernie_distance(x'0000803f', NULL) IS NULL"
+check 'vectors of two lengths have no distance' refuses 'ernie_distance: vectors of different lengths, 1 and 2' \
+	"SELECT ernie_distance(x'0000803f', x'0000803f00000000')"
+check 'an empty BLOB is no vector' refuses 'ernie_distance: a BLOB of 0 bytes' \
+	"SELECT ernie_distance(x'', x'')"
+check 'a vector to JSON and back' gives '[1,0.5]|0000803F0000003F|1' \
+	"SELECT ernie_vector_to_json(x'0000803f0000003f'),
+	 hex(ernie_vector_from_json(' [1, 5e-1] ')),
+	 ernie_vector_from_json(ernie_vector_to_json(v)) = v FROM (SELECT ernie_embed('茶') v)"
+check 'the JSON is JSON' gives "array|$dim" \
+	"SELECT json_type(j), json_array_length(j) FROM (SELECT ernie_vector_to_json(ernie_embed('茶')) j)"
+check 'JSON within JSON' gives '{"v":[1]}' "SELECT json_object('v', ernie_vector_to_json(x'0000803f'))"
+check 'NULL is no vector' gives '1|1' \
+	'SELECT ernie_vector_to_json(NULL) IS NULL, ernie_vector_from_json(NULL) IS NULL'
+check 'JSON of a BLOB of a bad length' refuses '5 bytes' "SELECT ernie_vector_to_json(x'0000803f00')"
+check 'JSON of a text' refuses 'not a BLOB' "SELECT ernie_vector_to_json('[1]')"
+for json in '' '[]' '[1' '{"a":1}' '7' '[[1]]'; do
+	check "no vector: $json" refuses 'vector: ' "SELECT ernie_vector_from_json('$json')"
+done
+check 'a vector of words' refuses 'element 1 is not a number' \
+	"SELECT ernie_vector_from_json('[1, \"a\"]')"
+check 'a number too large' refuses 'element 0 is not a number' \
+	"SELECT ernie_vector_from_json('[1e39]')"
+check 'a vector too long' refuses 'values' \
+	"SELECT ernie_vector_from_json('[1' || replace(hex(zeroblob(70000)), '00', ',1') || ']')"
+check 'two vectors need no model' gives 1.0 'PRAGMA trusted_schema = OFF' \
+	"SELECT ernie_similarity(x'0000803f', x'00000040')"
+
+# ---- ernie_embed_each
+check 'each of an array' gives '0|一|1|1
+1||1|1
+2|3|1|1' "SELECT key, text, length(embedding) IS iif(text IS NULL, NULL, $((dim * 4))),
+	 embedding IS ernie_embed(text) OR ernie_distance(embedding, ernie_embed(text)) < 1e-6
+	 FROM ernie_embed_each('[\"一\", null, 3]')"
+check 'each of an object, with numbers kept' gives 'a|20
+b|20' "SELECT key, length(embedding) / 4 FROM ernie_embed_each('{\"a\":\"茶\",\"b\":\"水\"}', NULL, 20)"
+check 'more than one batch, each in its place' gives '1500|1500|0' \
+	"WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c WHERE i < 1499),
+	 e AS MATERIALIZED (SELECT * FROM ernie_embed_each((SELECT json_group_array(
+	  iif(i % 3, 'text ' || (i % 7), NULL)) FROM c)))
+	 SELECT count(*), sum(key = rowid_), sum(iif(key % 3,
+	  ernie_distance(embedding, ernie_embed('text ' || (key % 7))) > 1e-6, embedding IS NOT NULL))
+	 FROM (SELECT row_number() OVER () - 1 rowid_, * FROM e)"
+check 'each of nothing' gives '0|0' \
+	"SELECT (SELECT count(*) FROM ernie_embed_each('[]')), (SELECT count(*) FROM ernie_embed_each(NULL))"
+check 'each of a column' gives 'a|茶
+a|水
+b|hot' "WITH t(id, j) AS (VALUES ('a', '[\"茶\",\"水\"]'), ('b', '[\"hot\"]'))
+	 SELECT t.id, e.text FROM t, ernie_embed_each(t.j) e"
+check 'each of no JSON' refuses 'ernie_embed_each: malformed JSON' \
+	"SELECT * FROM ernie_embed_each('[\"a')"
+check 'each of lists' refuses 'ernie_embed_each: element 1 is of type array' \
+	"SELECT * FROM ernie_embed_each('[\"a\",[]]')"
+check 'each without JSON' refuses 'give a JSON array' 'SELECT * FROM ernie_embed_each'
+check 'each with a prompt that is not there' refuses 'no prompt of that name' \
+	"SELECT * FROM ernie_embed_each('[\"a\"]', 'query')"
+check 'each with too many numbers' refuses 'ernie_embed_each: dim' \
+	"SELECT * FROM ernie_embed_each('[\"a\"]', NULL, $((dim + 1)))"
+
+# ---- ernie_chunks, ernie_tokens
+"$ernie" tokenize '深度学习推动AI进步' | tr '\t' '|' >first
+check 'tokens as the command line has them' sql \
+	"SELECT id, token FROM ernie_tokens('深度学习推动AI进步') ORDER BY ordinal"
+check 'the same' cmp -s first out
+check 'tokens of NULL' gives 0 'SELECT count(*) FROM ernie_tokens(NULL)'
+check 'tokens of nothing' gives '[CLS][SEP]' "SELECT group_concat(token, '') FROM ernie_tokens('')"
+check 'tokens without a text' refuses 'ernie_tokens: give a text' 'SELECT * FROM ernie_tokens'
+long="replace(hex(zeroblob(300)), '00', '深度学习推动AI进步。今天晚上吃什么？')"
+check 'chunks are where they say' gives 1 \
+	"SELECT min(CAST(substr(CAST($long AS BLOB), start + 1, \"end\" - start) AS TEXT) = text)
+	 FROM ernie_chunk_each($long)"
+check 'chunks are in order and not long' gives '1|1|1' \
+	"SELECT count(*) > 20, max(n_tokens) <= 200, min(ordinal) = 0 FROM ernie_chunk_each($long)"
+check 'chunks of NULL and of nothing' gives '0|0' \
+	"SELECT (SELECT count(*) FROM ernie_chunk_each(NULL)), (SELECT count(*) FROM ernie_chunk_each(' '))"
+check 'chunks of each row' gives 'x|一二三
+y|four' "WITH t(id, s) AS (VALUES ('x', '一二三'), ('y', ' four ')) SELECT id, text FROM t, ernie_chunk_each(s)"
+"$sqlite" "$db" "SELECT start_byte, end_byte, text FROM ernie_chunks JOIN ernie_documents d
+	ON d.id = document_id WHERE path = 'ai.txt'" >first
+check 'chunks are those of indexing' sql \
+	"SELECT start, \"end\", text FROM ernie_chunk_each(readfile('docs/ai.txt'))"
+check 'they are' cmp -s first out
+check 'where no table has the name, ernie_chunks is the same' run 0 env LD_PRELOAD="$preload" \
+	"$sqlite" -batch -bail :memory: ".load $extension" "SELECT 1 / (text = '茶') FROM ernie_chunks('茶')"
+check 'it is' [ "$(cat out)" = 1 ]
+check 'tables of texts work in views that are not trusted' gives 3 'PRAGMA trusted_schema = OFF' \
+	"CREATE VIEW t AS SELECT * FROM ernie_tokens('茶')" 'SELECT count(*) FROM t' 'DROP VIEW t'
+
+# ---- ernie_info
+check 'info' gives "$("$ernie" --version | cut -d' ' -f2)|1|null|$n|ernie-micro-zh-en" \
+	"SELECT j ->> 'version', j ->> 'sqlite' = sqlite_version(), j -> 'model', j ->> '\$.collection.documents',
+	 j ->> '\$.collection.model' FROM (SELECT ernie_info() j)"
+check 'info of an open model' gives "|$dim|ernie-micro-zh-en" \
+	"SELECT iif(length(ernie_embed('a')), '', ''), j ->> '\$.model.dim', j ->> '\$.model.name'
+	 FROM (SELECT ernie_info() j WHERE length(ernie_embed('茶')))"
+check 'info is not for views' refuses 'unsafe use' "CREATE VIEW i AS SELECT ernie_info()" \
+	'SELECT * FROM i'
+sql 'DROP VIEW i'
+
+# ---- beside sqlite-vec, from PyPI
+vec=$(python3 -c 'import sqlite_vec; print(sqlite_vec.loadable_path())' 2>/dev/null)
+if [ -n "$vec" ] && [ -z "$preload" ]; then
+	check 'sqlite-vec: the same distances' gives 1 ".load $vec" \
+		"SELECT max(abs(vec_distance_cosine(a.vector, b.vector) -
+		 ernie_distance(a.vector, b.vector))) < 1e-5
+		 FROM ernie_embeddings a, ernie_embeddings b WHERE a.chunk_id < b.chunk_id AND b.chunk_id < 60"
+	check 'sqlite-vec: knows our BLOBs by their subtype' gives "float32|$dim" ".load $vec" \
+		"SELECT vec_type(ernie_embed('茶')), vec_length(ernie_vector_from_json(vec_to_json(ernie_embed('茶'))))"
+	check 'sqlite-vec: the same ten nearest' gives '10|1' ".load $vec" \
+		"CREATE VIRTUAL TABLE temp.v USING vec0(embedding float[$dim] distance_metric=cosine)" \
+		'INSERT INTO v(rowid, embedding) SELECT chunk_id, vector FROM ernie_embeddings' \
+		"SELECT count(*), min(abs(v.distance - (1 - s.score)) < 1e-5) FROM v
+		 JOIN (SELECT chunk_id, score FROM ernie_search('机器学习和图像', 10)) s ON s.chunk_id = v.rowid
+		 WHERE v.embedding MATCH ernie_embed('机器学习和图像') AND v.k = 10"
+	check 'sqlite-vec: a batch of ours in it' gives '绿茶' ".load $vec" \
+		"CREATE VIRTUAL TABLE temp.v USING vec0(embedding float[$dim] distance_metric=cosine)" \
+		"INSERT INTO v(rowid, embedding) SELECT key, embedding
+		 FROM ernie_embed_each('[\"火车\",\"绿茶\",\"深度学习\"]')" \
+		"SELECT e.text FROM v JOIN ernie_embed_each('[\"火车\",\"绿茶\",\"深度学习\"]') e ON e.key = v.rowid
+		 WHERE v.embedding MATCH ernie_embed('a cup of tea') AND v.k = 1"
+else
+	echo 'skipped: no sqlite-vec (pip install sqlite-vec)'
+fi
+
 # ---- with the host
 check 'inside of a transaction, which stays' gives "$n
 1
@@ -275,7 +406,12 @@ leaks() {
 if [ -n "$preload" ]; then
 	for statement in "SELECT ernie_search('茶')" "SELECT ernie_search('')" \
 		"SELECT ernie_embed('茶'), ernie_similarity('茶', '水')" "SELECT ernie_embed('茶', 'query')" \
-		"SELECT ernie_similarity('a', x'00')" \
+		"SELECT ernie_similarity('a', x'00')" "SELECT ernie_distance(x'00', 'a')" \
+		"SELECT ernie_vector_to_json(ernie_embed('a')), ernie_vector_from_json('[1]')" \
+		"SELECT ernie_vector_from_json('[1, 2')" "SELECT ernie_vector_from_json('[1, null]')" \
+		"SELECT * FROM ernie_embed_each('[\"a\",null,1]')" "SELECT * FROM ernie_embed_each('[[]]')" \
+		"SELECT * FROM ernie_embed_each('[\"a\",') LIMIT 1" "SELECT * FROM ernie_tokens('茶') LIMIT 1" \
+		"SELECT * FROM ernie_chunk_each('茶')" 'SELECT * FROM ernie_chunk_each' 'SELECT ernie_info()' \
 		"SELECT path FROM ernie_search('茶') LIMIT 100" "SELECT * FROM ernie_search('茶', -1)" \
 		"SELECT * FROM ernie_search" \
 		"SELECT raise FROM (SELECT abs(-9223372036854775807 - (rank > 70)) raise

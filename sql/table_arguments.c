@@ -1,0 +1,39 @@
+#include "sql/table_arguments.h"
+
+#include <stddef.h>
+
+int arguments_plan(sqlite3_index_info *info, int first, int n)
+{
+    int argv_index = 0;
+
+    for (int argument = 0; argument < n; argument++) {
+        int found = -1;
+
+        for (int i = 0; found < 0 && i < info->nConstraint; i++) {
+            const struct sqlite3_index_constraint *constraint = &info->aConstraint[i];
+
+            if (constraint->iColumn != first + argument ||
+                constraint->op != SQLITE_INDEX_CONSTRAINT_EQ)
+                continue;
+            /* The value comes from a table that this plan would read later: only a plan
+             * that reads it first will do. */
+            if (!constraint->usable)
+                return SQLITE_CONSTRAINT;
+            found = i;
+        }
+        if (found < 0)
+            continue;
+        info->idxNum |= 1 << argument;
+        info->aConstraintUsage[found].argvIndex = ++argv_index;
+        info->aConstraintUsage[found].omit = 1;
+    }
+    return SQLITE_OK;
+}
+
+void arguments_read(int plan, int n, sqlite3_value **argv, sqlite3_value **out)
+{
+    int given = 0;
+
+    for (int i = 0; i < n; i++)
+        out[i] = (plan & 1 << i) != 0 ? argv[given++] : NULL;
+}

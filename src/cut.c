@@ -1,0 +1,112 @@
+#include "cut.h"
+
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/memory.h"
+#include "base/utf8.h"
+
+/* Tokens of a chunk: a paragraph or two, short enough to mean one thing. */
+#define CHUNK_TOKENS 200
+
+struct counter {
+    const struct tokenizer *tokenizer;
+    struct tokenizer_scratch *scratch;
+};
+
+static size_t count_tokens(void *data, const char *text, size_t size)
+{
+    const struct counter *counter = data;
+    const size_t n = tokenizer_count(counter->tokenizer, counter->scratch, text, size);
+
+    return n == TOKENIZER_NO_MEMORY ? CHUNK_NO_COUNT : n;
+}
+
+/* Tokens of a text that the model reads besides [CLS], prompt and [SEP]. Under a prompt
+ * that leaves little, chunks stay half as long as the model reads and lose their ends:
+ * chunks of a word would mean nothing. */
+static int find_room(const struct ernie_model *model, struct tokenizer_scratch *scratch,
+                     size_t *out, ernie_error *err)
+{
+    const char *prompt = model_passage_prompt(model);
+    const size_t room =
+        ernie_model_max_tokens(model) - tokenizer_frame(model->tokenizer, 0)->n_tokens;
+    const size_t n_prompt =
+        tokenizer_ids(model->tokenizer, scratch, prompt, strlen(prompt), NULL, NULL, room);
+
+    if (n_prompt == TOKENIZER_NO_MEMORY)
+        return error_set(err, ERNIE_ENOMEM, "chunks: out of memory");
+    *out = n_prompt < room / 2 ? room - n_prompt : room - room / 2;
+    return ERNIE_OK;
+}
+
+int cut_text(const struct ernie_model *model, struct tokenizer_scratch *scratch, const char *text,
+             size_t size, struct chunk_list *list, ernie_error *err)
+{
+    struct counter counter = { model->tokenizer, scratch };
+    size_t room;
+    int status = find_room(model, scratch, &room, err);
+
+    return status == ERNIE_OK ? chunk_text(text, size, room < CHUNK_TOKENS ? room : CHUNK_TOKENS,
+                                           count_tokens, &counter, list, err)
+                              : status;
+}
+
+/* The list as ernie.h has it. */
+static int copy_chunks(const struct chunk_list *list, struct ernie_chunks *out, ernie_error *err)
+{
+    out->chunk = memory_new(list->n, sizeof *out->chunk);
+    if (out->chunk == NULL)
+        return error_set(err, ERNIE_ENOMEM, "chunks: out of memory");
+    out->n = list->n;
+    for (size_t i = 0; i < list->n; i++)
+        out->chunk[i] = (struct ernie_chunk){ .start = list->chunk[i].start,
+                                              .end = list->chunk[i].end,
+                                              .n_tokens = list->chunk[i].n_tokens };
+    return ERNIE_OK;
+}
+
+int ernie_chunk(const ernie_model *model, const char *text, struct ernie_chunks *out,
+                ernie_error *err)
+{
+    struct ernie_chunks chunks = { 0 };
+    struct tokenizer_scratch *scratch = NULL;
+    struct chunk_list list = { 0 };
+    struct buffer clean = { 0 };
+    int status;
+
+    if (text == NULL)
+        return error_set(err, ERNIE_EINVAL, "chunks: no text");
+    status = tokenizer_scratch_new(&scratch, err);
+    if (status != ERNIE_OK)
+        goto done;
+    utf8_append_clean(&clean, text, strlen(text));
+    chunks.size = clean.size;
+    chunks.text = buffer_take(&clean);
+    if (chunks.text == NULL) {
+        status = error_set(err, ERNIE_ENOMEM, "chunks: out of memory");
+        goto done;
+    }
+    status = cut_text(model, scratch, chunks.text, chunks.size, &list, err);
+    if (status == ERNIE_OK)
+        status = copy_chunks(&list, &chunks, err);
+    if (status != ERNIE_OK)
+        goto done;
+
+    *out = chunks;
+    memset(&chunks, 0, sizeof chunks); /* the caller's now */
+done:
+    ernie_chunks_reset(&chunks);
+    chunk_list_reset(&list);
+    tokenizer_scratch_free(scratch);
+    return status;
+}
+
+void ernie_chunks_reset(struct ernie_chunks *chunks)
+{
+    if (chunks == NULL)
+        return;
+    memory_free(chunks->chunk);
+    memory_free(chunks->text);
+    memset(chunks, 0, sizeof *chunks);
+}
