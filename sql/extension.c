@@ -1,20 +1,20 @@
-/* The SQLite extension: entry points, and the state of a connection. */
-#include <stdarg.h>
-
-#include <sqlite3ext.h>
-SQLITE_EXTENSION_INIT1
-
+/* The state of a connection that has our functions and tables. */
 #include "sql/extension.h"
+
+#include <stdarg.h>
 
 int extension_model(struct extension *extension, const ernie_model **out, ernie_error *err)
 {
     int status = ERNIE_OK;
 
     if (extension->model == NULL)
-        status = ernie_model_open(NULL, &extension->model, err);
-    if (status == ERNIE_OK)
-        *out = extension->model;
-    return status;
+        status = ernie_model_open(NULL, &extension->own_model, err);
+    if (status != ERNIE_OK)
+        return status;
+    if (extension->model == NULL)
+        extension->model = extension->own_model;
+    *out = extension->model;
+    return ERNIE_OK;
 }
 
 int extension_encoder(struct extension *extension, ernie_encoder **out, ernie_error *err)
@@ -117,23 +117,21 @@ void extension_release(void *data)
         return;
     ernie_close(extension->database);
     ernie_encoder_free(extension->encoder);
-    ernie_model_close(extension->model);
+    ernie_model_close(extension->own_model);
     models_free(extension->models);
     sqlite3_free(extension);
 }
 
-static int load(sqlite3 *connection, char **message, const sqlite3_api_routines *api)
+int extension_register(sqlite3 *connection, const ernie_model *model)
 {
     struct extension *extension;
     int status;
 
-    SQLITE_EXTENSION_INIT2(api);
-    (void)message;
     extension = sqlite3_malloc64(sizeof *extension);
     if (extension == NULL)
         return SQLITE_NOMEM;
     /* The reference is this function's own, until all is registered. */
-    *extension = (struct extension){ .n_references = 1, .connection = connection };
+    *extension = (struct extension){ .n_references = 1, .connection = connection, .model = model };
     status = register_embed_functions(connection, extension);
     if (status == SQLITE_OK)
         status = register_classify_functions(connection, extension);
@@ -151,29 +149,4 @@ static int load(sqlite3 *connection, char **message, const sqlite3_api_routines 
         status = register_text_tables(connection, extension);
     extension_release(extension);
     return status;
-}
-
-/* SQLite derives the entry point from the file's name: ernie.so and libernie.so look
- * for sqlite3_ernie_init, Debian's mod_ernie.so for sqlite3_modernie_init, and any
- * other name finds the first. */
-ERNIE_API int sqlite3_extension_init(sqlite3 *connection, char **message,
-                                     const sqlite3_api_routines *api);
-ERNIE_API int sqlite3_ernie_init(sqlite3 *connection, char **message,
-                                 const sqlite3_api_routines *api);
-ERNIE_API int sqlite3_modernie_init(sqlite3 *connection, char **message,
-                                    const sqlite3_api_routines *api);
-
-int sqlite3_extension_init(sqlite3 *connection, char **message, const sqlite3_api_routines *api)
-{
-    return load(connection, message, api);
-}
-
-int sqlite3_ernie_init(sqlite3 *connection, char **message, const sqlite3_api_routines *api)
-{
-    return load(connection, message, api);
-}
-
-int sqlite3_modernie_init(sqlite3 *connection, char **message, const sqlite3_api_routines *api)
-{
-    return load(connection, message, api);
 }

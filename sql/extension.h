@@ -6,13 +6,14 @@
 #include "sql/models.h"
 #include "sql/sqlite.h"
 
-/* One for each connection the extension was loaded into. Its functions and its
+/* One for each connection the extension was loaded or registered into. Its functions and its
  * table each hold a reference, given back by their destructors. Model, encoder and
  * database are opened when first needed, so that loading costs nothing. */
 struct extension {
     int n_references;
     sqlite3 *connection;
-    ernie_model *model;
+    const ernie_model *model; /* NULL until one is needed */
+    ernie_model *own_model;   /* what to close of it */
     ernie_encoder *encoder;
     ernie_database *database;
     struct named_model *models; /* that SQL calls by name */
@@ -26,6 +27,10 @@ struct extension {
 #ifndef SQLITE_RESULT_SUBTYPE
 #define SQLITE_RESULT_SUBTYPE 0x001000000 /* since 3.45 */
 #endif
+
+/* Adds all functions and tables to a connection. model NULL: the default one, when it is
+ * first needed; else it is borrowed for as long as the connection is open. SQLite's code. */
+int extension_register(sqlite3 *connection, const ernie_model *model);
 
 int extension_model(struct extension *extension, const ernie_model **out, ernie_error *err);
 int extension_encoder(struct extension *extension, ernie_encoder **out, ernie_error *err);

@@ -30,9 +30,8 @@ libstore_ext_la_SOURCES = $(libstore_la_SOURCES)
 nodist_libstore_ext_la_SOURCES = $(nodist_libstore_la_SOURCES)
 libstore_ext_la_CPPFLAGS = $(AM_CPPFLAGS) -Isql -DERNIE_EXTENSION $(SQLITE_CFLAGS)
 
-sqliteextensiondir = $(libdir)
-sqliteextension_LTLIBRARIES = ernie.la
-ernie_la_SOURCES = \
+# So with the functions and tables: in libernie for programs that call ernie_register ...
+extension_sources = \
 	sql/extension.c sql/extension.h \
 	sql/function_classify.c \
 	sql/function_embed.c \
@@ -44,6 +43,14 @@ ernie_la_SOURCES = \
 	sql/table_embed.c \
 	sql/table_search.c \
 	sql/table_text.c
+noinst_LTLIBRARIES += libregister.la
+libregister_la_SOURCES = $(extension_sources) sql/register.c
+libregister_la_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+
+# ... and in the extension for its host.
+sqliteextensiondir = $(libdir)
+sqliteextension_LTLIBRARIES = ernie.la
+ernie_la_SOURCES = $(extension_sources) sql/entry.c
 ernie_la_CPPFLAGS = $(AM_CPPFLAGS) -DERNIE_EXTENSION $(SQLITE_CFLAGS)
 ernie_la_LIBADD = libsearch.la libencode.la libmodel.la libkernel.la libindex.la \
 	libstore_ext.la libchunk.la libbase.la

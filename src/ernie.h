@@ -274,6 +274,13 @@ ERNIE_API int ernie_attach(struct sqlite3 *connection, const ernie_model *model,
                            ernie_database **out, ernie_error *err);
 ERNIE_API void ernie_close(ernie_database *database);
 
+/* Adds the SQL functions and tables of the extension (ernie_search, ernie_embed, ...) to a
+ * connection, for programs and machines that cannot load extensions. The connection must be
+ * of the libsqlite3 that this library is linked to. model: NULL for the default one, opened
+ * when it is first needed; else it must outlive the connection. */
+ERNIE_API int ernie_register(struct sqlite3 *connection, const ernie_model *model,
+                             ernie_error *err);
+
 /* Keeps only the first dim numbers of each embedding, 1..ernie_model_dim, scaled to
  * length 1 again: less room and faster search, for models trained for it (Matryoshka;
  * Kusupati et al. 2022). It is for a collection with nothing in it, and noted there with

@@ -28,7 +28,7 @@ libernie_la_SOURCES = \
 	src/vocabulary.c \
 	src/reembed.c \
 	src/scan.c src/scan.h
-libernie_la_LIBADD = libsearch.la libencode.la libdocument.la libmodel.la libkernel.la libindex.la libstore.la \
+libernie_la_LIBADD = libregister.la libsearch.la libencode.la libdocument.la libmodel.la libkernel.la libindex.la libstore.la \
 	libbase.la
 libernie_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
 	-export-symbols-regex '^ernie_'
