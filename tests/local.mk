@@ -191,3 +191,7 @@ tests/check_cli.log: ernie$(EXEEXT)
 check_SCRIPTS += tests/check_extension.sh
 EXTRA_DIST += tests/check_extension.sh
 tests/check_extension.log: ernie$(EXEEXT) ernie.so
+
+check_SCRIPTS += tests/check_sql.sh
+EXTRA_DIST += tests/check_sql.sh tests/sql_prompt.py
+tests/check_sql.log: ernie$(EXEEXT)

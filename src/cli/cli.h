@@ -83,6 +83,13 @@ int open_model(const struct arguments *arguments, ernie_model **out);
 int open_database(const struct arguments *arguments, unsigned mode, ernie_model **model,
                   ernie_database **out);
 
+/* The path of the database, to be freed, or NULL after a message; *is_own is set when nothing
+ * was given and it is the user's own. */
+char *database_path(const struct arguments *arguments, int *is_own);
+/* Makes the folders of path that are missing; a failure shows when the file is
+ * opened. */
+void make_folders(char *path);
+
 /* The text of --input or --queries, a line at a time ("-": standard input). */
 struct lines;
 int lines_open(const char *path, struct lines **out);
@@ -114,6 +121,8 @@ int terminal_columns(FILE *out);
 int terminal_has_colour(FILE *out);
 /* Columns that text takes; a Chinese character takes two. */
 size_t text_columns(const char *text);
+/* Bytes of text that take no more columns than these. */
+size_t text_bytes_within(const char *text, size_t columns);
 /* Prints text, wrapped so that no line passes columns, each line after indent
  * spaces. */
 void print_wrapped(FILE *out, const char *text, int indent, int columns);
@@ -142,5 +151,6 @@ int cmd_model(const struct arguments *arguments);
 int cmd_bench(const struct arguments *arguments);
 int cmd_classify(const struct arguments *arguments);
 int cmd_rerank(const struct arguments *arguments);
+int cmd_sql(const struct arguments *arguments); /* in src/shell */
 
 #endif

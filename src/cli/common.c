@@ -35,9 +35,7 @@ int open_model(const struct arguments *arguments, ernie_model **out)
     return EXIT_FOUND;
 }
 
-/* Makes the folders of path that are missing; a failure shows when the file is
- * opened. */
-static void make_folders(char *path)
+void make_folders(char *path)
 {
     for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
@@ -62,8 +60,7 @@ static char *own_database(void)
     return size < 0 ? NULL : path;
 }
 
-/* The path to free, or NULL after a message. */
-static char *database_path(const struct arguments *arguments, int *is_own)
+char *database_path(const struct arguments *arguments, int *is_own)
 {
     const char *given = arguments->database != NULL ? arguments->database : getenv("ERNIE_DB");
     char *path;

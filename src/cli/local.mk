@@ -14,7 +14,12 @@ ernie_SOURCES = \
 	src/cli/common.c \
 	src/cli/main.c \
 	src/cli/options.c \
-	src/cli/terminal.c
+	src/cli/terminal.c \
+	src/shell/commands.c \
+	src/shell/line_editor.c src/shell/line_editor.h \
+	src/shell/output.c \
+	src/shell/shell.c src/shell/shell.h
+ernie_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS) $(LIBEDIT_CFLAGS)
 # The library inside the program: it starts faster, and needs no installed copy.
-ernie_LDADD = libernie.la
+ernie_LDADD = libernie.la $(SQLITE_LIBS) $(LIBEDIT_LIBS)
 ernie_LDFLAGS = $(AM_LDFLAGS) -static

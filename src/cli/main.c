@@ -39,6 +39,8 @@ const struct command commands[] = {
     { "model", "show|quantize|add-tokens [DIR [OUT [TOKEN...]]]",
       "show a model; give one int8 weights, or more words",
       OPTION_FORMAT | OPTION_CALIBRATE, "text json", cmd_model },
+    { "sql", "[SQL...]", "a prompt for SQL with ernie's functions and tables in it",
+      OPTION_DB | OPTION_MODEL, "", cmd_sql },
     { "bench", "encode", "how fast the model reads texts on this machine",
       OPTION_MODEL | OPTION_INPUT | OPTION_FORMAT | OPTION_THREADS, "text json", cmd_bench },
     { NULL, NULL, NULL, 0, NULL, NULL },

@@ -59,6 +59,22 @@ size_t text_columns(const char *text)
     return total;
 }
 
+size_t text_bytes_within(const char *text, size_t columns)
+{
+    size_t size = 0, used = 0;
+
+    while (text[size] != '\0') {
+        int width;
+        size_t n = next_character(text + size, &width);
+
+        used += (size_t)width;
+        if (used > columns)
+            break;
+        size += n;
+    }
+    return size;
+}
+
 /* How many bytes of text go on a line of so many columns: up to a space, or up to
  * a character of two columns, which may stand at a line's start. */
 static size_t line_bytes(const char *text, int room)
