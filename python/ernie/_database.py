@@ -1,0 +1,272 @@
+"""Databases: documents in, hits out."""
+
+import enum
+import os
+import threading
+from ctypes import POINTER, byref, c_size_t, c_void_p
+from dataclasses import dataclass
+
+from . import _library
+from ._library import Code, Error, call, library, path_bytes, text_array, text_bytes
+from ._model import Model, _count
+
+_MODES = {"read": 0, "write": 1, "create": 3}
+
+
+@dataclass(frozen=True)
+class Hit:
+    rank: int  # from 1
+    score: float  # cosine in [-1, 1], higher is nearer
+    path: str  # of the file, or the name given to add_text
+    title: str
+    line: int  # of the document's file, from 1
+    snippet: str
+    document_id: int
+    chunk_id: int
+
+
+class Stage(enum.IntEnum):
+    SCAN = 0  # finding files
+    EMBED = 1  # reading, embedding and storing them
+    INDEX = 2  # building the vector index
+
+
+@dataclass(frozen=True)
+class Progress:
+    stage: Stage
+    n_files_total: int  # found so far
+    n_files_done: int
+    n_bytes_total: int  # of the files that need work
+    n_bytes_done: int
+    n_chunks: int  # embedded so far
+    path: "str | None"  # the file just finished
+    failure: "str | None"  # why that file was not indexed
+
+
+@dataclass(frozen=True)
+class Report:
+    """What indexing did: numbers of files, and of chunks embedded."""
+
+    n_added: int
+    n_changed: int
+    n_unchanged: int
+    n_removed: int
+    n_failed: int
+    n_skipped: int
+    n_chunks: int
+
+
+@dataclass(frozen=True)
+class Status:
+    n_documents: int
+    n_failed: int
+    n_chunks: int
+    n_roots: int
+    dim: int  # numbers of each vector; 0: nothing embedded yet
+    model_dim: int  # numbers the model gives, of which the first dim are kept
+    model_fingerprint: str
+    model_name: str
+    index_kind: str
+    n_index_vectors: int
+    n_tail_vectors: int
+    database_bytes: int
+    index_bytes: int
+    memory_bytes: int
+
+
+def _words(value):
+    return None if value is None else value.decode("utf-8", "replace")
+
+
+def _fields(result, struct):
+    """A dataclass of a struct with the same names."""
+    values = {name: getattr(struct, name) for name in result.__dataclass_fields__}
+    return result(**{k: _words(v) if isinstance(v, bytes) else v for k, v in values.items()})
+
+
+class Database:
+    """A database file and a connection to it.
+
+    model: a Model, the directory of one, or None for the default one.
+    mode: "create" makes the file when there is none, "write" changes an existing one, and
+    "read" only searches, in a file that may be read-only.
+
+    Threads may share a Database; their calls wait for each other. Search in parallel with one
+    Database a thread.
+    """
+
+    def __init__(self, path, model=None, mode="create"):
+        self._handle = None
+        self._lock = threading.RLock()
+        self._in_call = False
+        if mode not in _MODES:
+            raise Error(Code.EINVAL, f"database: no such mode as {mode!r}")
+        self._own_model = not isinstance(model, Model)
+        self._model = Model(model) if self._own_model else model
+        handle = c_void_p()
+        borrowed = self._model._borrow()
+        try:
+            call("ernie_open", path_bytes(path), _MODES[mode], borrowed, byref(handle))
+        except BaseException:
+            self._model._give_back()
+            if self._own_model:
+                self._model.close()
+            raise
+        self._handle = handle
+
+    @property
+    def model(self):
+        return self._model
+
+    def index(self, paths, progress=None, exclude=(), hidden=False, threads=0):
+        """Brings the database up to date with files and folders; gives a Report.
+
+        progress is called with a Progress now and then; when it gives something true, or
+        raises, indexing stops, and what was indexed stays. exclude: patterns as in
+        .gitignore. hidden: take names that start with a dot, too.
+        """
+        if isinstance(paths, (str, bytes, os.PathLike)):
+            paths = [paths]
+        if isinstance(exclude, str):
+            exclude = [exclude]
+        paths = [path_bytes(os.path.expanduser(path)) for path in paths]
+        excludes = [text_bytes(pattern, "exclude") for pattern in exclude]
+        raised = []
+
+        def report(_, now):
+            # An exception cannot pass through C: it is kept, and raised after.
+            try:
+                return 1 if progress(_progress(now.contents)) else 0
+            except BaseException as exception:
+                raised.append(exception)
+                return 1
+
+        options = _library.ernie_index_options()
+        options.n_threads = _count("threads", threads)
+        options.n_excludes = len(excludes)
+        options.excludes = text_array(excludes)
+        options.hidden = bool(hidden)
+        if progress is not None:
+            options.progress = _library.progress_fn(report)
+        result = _library.ernie_index_report()
+        try:
+            self._call("ernie_index", len(paths), text_array(paths), byref(options), byref(result))
+        except Error:
+            if raised:
+                raise raised[0]
+            raise
+        return _fields(Report, result)
+
+    def add_text(self, name, text, title=None):
+        """Stores a text of your own under a name, replacing what the name held."""
+        self._call(
+            "ernie_add_text",
+            text_bytes(name, "name"),
+            None if title is None else text_bytes(title, "title"),
+            text_bytes(text),
+        )
+
+    def remove(self, name):
+        """Removes what add_text stored under a name, or what was indexed of a file or folder.
+
+        Gives the number of documents removed.
+        """
+        n = c_size_t()
+        try:
+            self._call("ernie_remove", path_bytes(name), byref(n))
+        except Error as error:
+            path = os.path.abspath(os.path.expanduser(os.fsdecode(name)))
+            if error.code != Code.ENOTFOUND or path == os.fsdecode(name):
+                raise
+            self._call("ernie_remove", path_bytes(path), byref(n))
+        return n.value
+
+    def search(self, query, k=10, all_chunks=False):
+        """The best k hits, a list of Hit; all_chunks: not only the best of each document."""
+        options = _library.ernie_search_options(_count("k", k, least=1), bool(all_chunks))
+        hits = POINTER(_library.ernie_hits)()
+        self._call("ernie_search", text_bytes(query, "query"), byref(options), byref(hits))
+        try:
+            return [_hit(hits.contents.hit[i]) for i in range(hits.contents.n)]
+        finally:
+            library.ernie_hits_free(hits)
+
+    def status(self):
+        """What the database holds."""
+        status = _library.ernie_status()
+        self._call("ernie_status", byref(status))
+        return _fields(Status, status)
+
+    def verify(self):
+        """Compares rows, vectors and index with each other: a list of findings, empty when
+        all is well."""
+        findings = []
+        report = _library.finding_fn(lambda _, finding: findings.append(_words(finding)))
+        try:
+            self._call("ernie_verify", report, None)
+        except Error as error:
+            if error.code != Code.ECORRUPT or not findings:
+                raise
+        return findings
+
+    def close(self):
+        with self._lock:
+            self._check_idle()
+            if self._handle is None:
+                return
+            library.ernie_close(self._handle)
+            self._handle = None
+            self._model._give_back()
+            if self._own_model:
+                self._model.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def __del__(self):
+        if getattr(self, "_handle", None) is not None and library is not None:
+            self.close()
+
+    def _check_idle(self):
+        if self._in_call:
+            raise Error(Code.EINVAL, "database: it is indexing, and calls this itself")
+
+    def _call(self, name, *arguments):
+        with self._lock:
+            self._check_idle()
+            if self._handle is None:
+                raise Error(Code.EINVAL, "database: it is closed")
+            self._in_call = True
+            try:
+                call(name, self._handle, *arguments)
+            finally:
+                self._in_call = False
+
+
+def _progress(now):
+    return Progress(
+        Stage(now.stage),
+        now.n_files_total,
+        now.n_files_done,
+        now.n_bytes_total,
+        now.n_bytes_done,
+        now.n_chunks,
+        _words(now.path),
+        _words(now.failure),
+    )
+
+
+def _hit(hit):
+    return Hit(
+        hit.rank,
+        hit.score,
+        os.fsdecode(hit.path),
+        _words(hit.title),
+        hit.line,
+        _words(hit.snippet),
+        hit.document_id,
+        hit.chunk_id,
+    )
