@@ -44,7 +44,7 @@ int cut_text(const struct ernie_model *model, struct tokenizer_scratch *scratch,
              size_t size, struct chunk_list *list, ernie_error *err)
 {
     struct counter counter = { model->tokenizer, scratch };
-    size_t room;
+    size_t room = 0;
     int status = find_room(model, scratch, &room, err);
 
     return status == ERNIE_OK ? chunk_text(text, size, room < CHUNK_TOKENS ? room : CHUNK_TOKENS,
