@@ -141,7 +141,7 @@ check 'and is told' grep -q ': interrupted$' err
 
 # ---- a prompt
 if python3 -c 'import pty' 2>/dev/null && ! readelf -d "$ernie" | grep -q libasan; then
-	check 'the prompt' run 0 timeout 300 python3 "$tests/sql_prompt.py" "$ernie" "$db"
+	check 'the prompt' run 0 timeout 120 python3 "$tests/sql_prompt.py" "$ernie" "$db"
 else
 	echo 'skipped: no Python to type at the prompt'
 fi

@@ -20,6 +20,7 @@ struct line_editor {
     History *history;
     char *path; /* of the history, or NULL */
     const char *prompt;
+    int interrupted; /* a signal came while a character was waited for */
 };
 
 /* As the XDG Base Directory Specification has it. */
@@ -50,16 +51,19 @@ static char *give_prompt(EditLine *edit)
  * line. */
 static int read_character(EditLine *edit, wchar_t *out)
 {
+    struct line_editor *editor;
     mbstate_t state = { 0 };
 
-    (void)edit;
+    el_get(edit, EL_CLIENTDATA, &editor);
     for (;;) {
         char byte;
         ssize_t n = read(STDIN_FILENO, &byte, 1);
         size_t used;
 
-        if (n <= 0)
+        if (n <= 0) {
+            editor->interrupted = n < 0 && errno == EINTR;
             return (int)n;
+        }
         used = mbrtowc(out, &byte, 1, &state);
         if (used != (size_t)-2 && used != (size_t)-1)
             return 1;
@@ -120,11 +124,11 @@ enum line_result line_editor_read(struct line_editor *editor, const char *prompt
     int size;
 
     editor->prompt = prompt;
+    editor->interrupted = 0;
     el_resize(editor->edit);
-    errno = 0;
     *out = el_gets(editor->edit, &size);
     if (*out == NULL || size <= 0)
-        return errno == EINTR ? LINE_INTERRUPTED : LINE_END;
+        return editor->interrupted ? LINE_INTERRUPTED : LINE_END;
     if (strspn(*out, " \t\n") < strlen(*out))
         history(editor->history, &event, H_ENTER, *out);
     return LINE_READ;
