@@ -23,6 +23,7 @@ enum statement {
     LOG_LAST,
     HOLD,
     LOG_MARK,
+    LOG_ADD,
     LOG_TRIM,
     VECTORS,
     VECTORS_ALL,
@@ -35,8 +36,8 @@ enum statement {
     N_STATEMENTS
 };
 
-/* "$_meta" stands for the table of that name, with schema and prefix (expand): a temporary
- * table of a host's must not stand in for one of ours. */
+/* For collection_sql. Names come with their schema: a temporary table of a host's must not
+ * stand in for one of ours. */
 static const char *const templates[N_STATEMENTS] = {
     [META_GET] = "SELECT value FROM $_meta WHERE key = ?1",
     [META_SET] = "INSERT INTO $_meta (key, value) VALUES (?1, ?2)"
@@ -44,6 +45,7 @@ static const char *const templates[N_STATEMENTS] = {
     [LOG_LAST] = "SELECT coalesce(max(seq), 0) FROM $_log",
     [HOLD] = "SELECT 1 FROM $_meta",
     [LOG_MARK] = "SELECT mark FROM $_log WHERE seq = ?1",
+    [LOG_ADD] = "INSERT INTO $_log (op, chunk_id) VALUES (?1, ?2)",
     [LOG_TRIM] = "DELETE FROM $_log WHERE seq < ?1",
     [VECTORS] = "SELECT chunk_id, vector, checksum FROM $_embeddings",
     /* All of them are found by their rows, so that a log that was cut short in front
@@ -91,9 +93,7 @@ static void append_doubled(struct buffer *out, const char *text, char quote)
     }
 }
 
-/* The template with the names of this collection's tables: "$_meta" for one of them, "@"
- * for the schema, "^" for the prefix within a string. NULL when memory ran out. */
-static char *expand(const struct collection *collection, const char *template)
+char *collection_sql(const struct collection *collection, const char *template)
 {
     struct buffer out = { 0 };
 
@@ -124,7 +124,7 @@ static int make_statements(struct collection *collection, ernie_error *err)
 {
     for (size_t i = 0; i < N_STATEMENTS; i++) {
         memory_free(collection->sql[i]);
-        collection->sql[i] = expand(collection, templates[i]);
+        collection->sql[i] = collection_sql(collection, templates[i]);
         if (collection->sql[i] == NULL)
             return out_of_memory(collection, err);
     }
@@ -239,14 +239,15 @@ int collection_meta_get(struct collection *collection, const char *key, char *va
     value[0] = '\0';
     bind_text(&query, 1, key);
     if (query_row(&query)) {
-        size_t n;
-        const void *bytes = column_bytes(&query, 0, &n);
+        /* As UTF-8, whatever the database keeps text in. */
+        const unsigned char *text = sqlite3_column_text(query.statement, 0);
+        size_t n = (size_t)sqlite3_column_bytes(query.statement, 0);
 
-        if (n >= size)
-            n = size - 1;
-        if (n > 0)
-            memcpy(value, bytes, n);
-        value[n] = '\0';
+        if (text == NULL)
+            query.code = SQLITE_NOMEM;
+        else
+            memcpy(value, text, n = n < size ? n : size - 1);
+        value[text != NULL ? n : 0] = '\0';
     }
     return query_end(&query, ERNIE_OK, err);
 }
@@ -350,6 +351,16 @@ int collection_log_mark(struct collection *collection, uint64_t seq, uint64_t *m
     return status;
 }
 
+int collection_log(struct collection *collection, const char *op, int64_t chunk_id,
+                   ernie_error *err)
+{
+    struct query query = query_start(&collection->statements, LOG_ADD);
+
+    bind_text(&query, 1, op);
+    bind_integer(&query, 2, chunk_id);
+    return query_run(&query, err);
+}
+
 int collection_log_trim(struct collection *collection, uint64_t seq, ernie_error *err)
 {
     struct query query = query_start(&collection->statements, LOG_TRIM);
@@ -436,13 +447,14 @@ int collection_vector_get(struct collection *collection, int64_t id, size_t dim,
     return query_end(&query, ERNIE_OK, err);
 }
 
-int collection_owner(struct collection *collection, int64_t id, int64_t *document_id,
+int collection_owner(struct collection *collection, int64_t id, int64_t *document_id, int *found,
                      ernie_error *err)
 {
     struct query query = query_start(&collection->statements, OWNER);
 
     bind_integer(&query, 1, id);
-    *document_id = query_row(&query) ? column_integer(&query, 0) : 0;
+    *found = query_row(&query);
+    *document_id = *found ? column_integer(&query, 0) : 0;
     return query_end(&query, ERNIE_OK, err);
 }
 
@@ -471,8 +483,8 @@ int collection_count(struct collection *collection, size_t *n_vectors, ernie_err
 
 /* ---- checking ---------------------------------------------------------- */
 
-static int check_vectors(struct collection *collection, size_t dim, struct findings *findings,
-                         ernie_error *err)
+static int check_vectors(struct collection *collection, size_t dim, int any_length,
+                         struct findings *findings, ernie_error *err)
 {
     struct query query = query_start(&collection->statements, VECTORS);
     float *vector = memory_new(dim, sizeof *vector);
@@ -487,7 +499,7 @@ static int check_vectors(struct collection *collection, size_t dim, struct findi
             square += (double)vector[i] * vector[i];
         if (wrong != NULL)
             findings_add(findings, "chunk %lld: its vector %s", id, wrong);
-        else if (fabs(sqrt(square) - 1) > 1e-3)
+        else if (!any_length && fabs(sqrt(square) - 1) > 1e-3)
             findings_add(findings, "chunk %lld: its vector has length %g, not 1", id,
                          sqrt(square));
     }
@@ -499,8 +511,8 @@ static int check_vectors(struct collection *collection, size_t dim, struct findi
     return status;
 }
 
-int collection_check(struct collection *collection, size_t dim, struct findings *findings,
-                     ernie_error *err)
+int collection_check(struct collection *collection, size_t dim, int any_length,
+                     struct findings *findings, ernie_error *err)
 {
     static const char *const queries[] = {
         "SELECT 'chunk ' || id || ': no vector' FROM $_chunks"
@@ -523,12 +535,12 @@ int collection_check(struct collection *collection, size_t dim, struct findings 
     int status = ERNIE_OK;
 
     for (size_t i = 0; status == ERNIE_OK && i < sizeof queries / sizeof queries[0]; i++) {
-        char *sql = expand(collection, queries[i]);
+        char *sql = collection_sql(collection, queries[i]);
 
         status = sql != NULL ? findings_query(findings, sql, err) : out_of_memory(collection, err);
         memory_free(sql);
     }
     if (status == ERNIE_OK && dim > 0 && dim <= MAX_DIM)
-        status = check_vectors(collection, dim, findings, err);
+        status = check_vectors(collection, dim, any_length, findings, err);
     return status;
 }

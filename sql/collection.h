@@ -27,6 +27,10 @@ int collection_reopen(const struct collection *collection, struct collection **o
                       ernie_error *err);
 
 const char *collection_path(const struct collection *collection);
+/* SQL with names for this collection: "$_meta" stands for the table of that name with
+ * schema and prefix, "@" for the schema and a point, "^" for the prefix within a string.
+ * memory_free; NULL when memory ran out. */
+char *collection_sql(const struct collection *collection, const char *template);
 /* From here on the collection is called by another name. */
 int collection_rename(struct collection *collection, const char *prefix, ernie_error *err);
 
@@ -61,6 +65,10 @@ int collection_is_changing(const struct collection *collection);
  * there is no such entry. */
 int collection_log_mark(struct collection *collection, uint64_t seq, uint64_t *mark,
                         ernie_error *err);
+/* Notes that the vector of a chunk came, changed or went. For collections whose tables have
+ * no triggers to do it. op: "add", "replace", "delete". */
+int collection_log(struct collection *collection, const char *op, int64_t chunk_id,
+                   ernie_error *err);
 /* Forgets the entries before seq, which only an index older than it would ask for. */
 int collection_log_trim(struct collection *collection, uint64_t seq, ernie_error *err);
 
@@ -79,20 +87,20 @@ int collection_vectors_sample(struct collection *collection, size_t stride, size
  * trusted. */
 int collection_vector_get(struct collection *collection, int64_t id, size_t dim, float *out,
                           int *found, ernie_error *err);
-/* Whose a vector is: P_chunks.document_id, or 0 when it is gone. */
-int collection_owner(struct collection *collection, int64_t id, int64_t *document_id,
+/* Whose a vector is: P_chunks.document_id. *found is 0 when it is gone. */
+int collection_owner(struct collection *collection, int64_t id, int64_t *document_id, int *found,
                      ernie_error *err);
 /* Puts a vector in place of the one of that id, if there is one. */
 int collection_vector_put(struct collection *collection, int64_t id, const float *vector,
                           size_t dim, ernie_error *err);
 int collection_count(struct collection *collection, size_t *n_vectors, ernie_error *err);
 
-/* Chunks without vector, vectors that are not what was written, not finite or not of
- * length 1 (dim 0: vectors are left out), the log against the rows. ERNIE_OK whatever was
- * found. */
+/* Chunks without vector, vectors that are not what was written, not finite or, unless
+ * any_length, not of length 1 (dim 0: vectors are left out), the log against the rows.
+ * ERNIE_OK whatever was found. */
 struct findings;
-int collection_check(struct collection *collection, size_t dim, struct findings *findings,
-                     ernie_error *err);
+int collection_check(struct collection *collection, size_t dim, int any_length,
+                     struct findings *findings, ernie_error *err);
 
 /* The checksum kept with a vector: the first 8 bytes of its XXH3-128, big-endian. */
 int64_t collection_checksum(const void *vector, size_t size_bytes);

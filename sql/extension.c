@@ -147,6 +147,8 @@ int extension_register(sqlite3 *connection, const ernie_model *model)
         status = register_embed_table(connection, extension);
     if (status == SQLITE_OK)
         status = register_text_tables(connection, extension);
+    if (status == SQLITE_OK)
+        status = register_vectors_table(connection, extension);
     extension_release(extension);
     return status;
 }

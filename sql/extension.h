@@ -78,5 +78,6 @@ int register_search_function(sqlite3 *connection, struct extension *extension);
 int register_search_table(sqlite3 *connection, struct extension *extension);
 int register_embed_table(sqlite3 *connection, struct extension *extension);
 int register_text_tables(sqlite3 *connection, struct extension *extension);
+int register_vectors_table(sqlite3 *connection, struct extension *extension);
 
 #endif

@@ -10,7 +10,7 @@ nodist_libstore_la_SOURCES = sql/schema_sql.h
 libstore_la_CPPFLAGS = $(AM_CPPFLAGS) -Isql $(SQLITE_CFLAGS)
 libstore_la_LIBADD = $(SQLITE_LIBS)
 
-EXTRA_DIST += sql/schema.sql sql/README.md
+EXTRA_DIST += sql/schema.sql sql/vectors.sql sql/README.md
 
 # The schema as a C string.
 sql/schema_sql.h: sql/schema.sql
@@ -22,6 +22,18 @@ BUILT_SOURCES += sql/schema_sql.h
 CLEANFILES += sql/schema_sql.h
 # Built sources are made first by `make` and `make check`, not by `make check_store`.
 sql/libstore_la-store.lo sql/libstore_ext_la-store.lo: sql/schema_sql.h
+
+# The tables behind a virtual table, with "$_" for the prefix of their names
+# (collection_sql).
+sql/vectors_sql.h: sql/vectors.sql
+	$(AM_V_GEN)$(MKDIR_P) sql && { \
+	  echo 'static const char vectors_sql[] ='; \
+	  $(SED) -e '/^--/d' -e 's/ *--.*//' -e 's/notes_/$$_/g' -e 's/[\\"]/\\&/g' \
+	    -e 's/^/    "/' -e 's/$$/\\n"/' $(srcdir)/sql/vectors.sql; \
+	  echo '    "";'; } > $@.tmp && mv $@.tmp $@
+BUILT_SOURCES += sql/vectors_sql.h
+CLEANFILES += sql/vectors_sql.h
+sql/ernie_la-vectors_rows.lo sql/ernie_la-vectors_rows.o: sql/vectors_sql.h
 
 # ... and for the function table of the host, in the extension. It exports its entry
 # points only, and brings no SQLite and nothing that reads documents.
@@ -42,16 +54,24 @@ extension_sources = \
 	sql/table_arguments.c sql/table_arguments.h \
 	sql/table_embed.c \
 	sql/table_search.c \
-	sql/table_text.c
+	sql/table_text.c \
+	sql/table_vectors.c \
+	sql/vectors_definition.c sql/vectors_definition.h \
+	sql/vectors_read.c \
+	sql/vectors_rows.c sql/vectors_rows.h \
+	sql/vectors_table.h \
+	sql/vectors_write.c
 noinst_LTLIBRARIES += libregister.la
 libregister_la_SOURCES = $(extension_sources) sql/register.c
-libregister_la_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+nodist_libregister_la_SOURCES = sql/vectors_sql.h
+libregister_la_CPPFLAGS = $(AM_CPPFLAGS) -Isql $(SQLITE_CFLAGS)
 
 # ... and in the extension for its host.
 sqliteextensiondir = $(libdir)
 sqliteextension_LTLIBRARIES = ernie.la
 ernie_la_SOURCES = $(extension_sources) sql/entry.c
-ernie_la_CPPFLAGS = $(AM_CPPFLAGS) -DERNIE_EXTENSION $(SQLITE_CFLAGS)
+nodist_ernie_la_SOURCES = sql/vectors_sql.h
+ernie_la_CPPFLAGS = $(AM_CPPFLAGS) -Isql -DERNIE_EXTENSION $(SQLITE_CFLAGS)
 ernie_la_LIBADD = libsearch.la libencode.la libmodel.la libkernel.la libindex.la \
 	libstore_ext.la libchunk.la libbase.la
 # nodelete: OpenMP and OpenBLAS keep threads in it after a host closes its connection,

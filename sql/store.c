@@ -1058,7 +1058,7 @@ int store_check(struct store *store, size_t dim, void (*report)(void *data, cons
     for (size_t i = 0; status == ERNIE_OK && i < sizeof queries / sizeof queries[0]; i++)
         status = findings_query(&findings, queries[i], err);
     if (status == ERNIE_OK)
-        status = collection_check(store->collection, dim, &findings, err);
+        status = collection_check(store->collection, dim, 0, &findings, err);
     *n_findings = findings.n;
     return status;
 }

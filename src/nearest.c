@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/id_set.h"
 #include "base/memory.h"
 #include "base/system.h"
+#include "index/stream.h"
 
 /* Vectors that are newer than the index file: reading so many rows at the next start takes
  * less than a hundredth of a second. */
@@ -16,6 +18,10 @@
 /* A base is built anew when what came after it is more than this, and more than a quarter
  * of it: so many are scanned in less than a thousandth of a second. */
 #define RECENT_KEPT 20000
+/* Chunks that are scored from their rows where only they are asked for: so many, or so
+ * small a share of all, take no longer than the index does to pass over the others. */
+#define SCORED_AT_ONCE 1000
+#define SCORED_SHARE 50
 
 /* ---- making one -------------------------------------------------------- */
 
@@ -345,6 +351,9 @@ int nearest_refresh(struct nearest *nearest, ernie_error *err)
 struct nearest_search {
     struct nearest *nearest;
     struct index_search *search;
+    struct stream *few;  /* nearest_among's, which are asked instead of the index; or NULL */
+    struct id_set *only; /* nearest_among's, when they are many; or NULL */
+    size_t n_vectors;    /* that search has */
     int in_snapshot;
     double length;  /* of the query */
     float *query;   /* [dim] */
@@ -357,8 +366,12 @@ static int score_row(void *data, int64_t id, double *score, int *found, ernie_er
     struct nearest_search *search = data;
     const size_t dim = search->nearest->dim;
     double product = 0, square = 0;
-    int status = collection_vector_get(search->nearest->rows, id, dim, search->row, found, err);
+    int status;
 
+    *found = search->only == NULL || id_set_has(search->only, id);
+    if (!*found)
+        return ERNIE_OK;
+    status = collection_vector_get(search->nearest->rows, id, dim, search->row, found, err);
     if (status != ERNIE_OK || !*found)
         return status;
     for (size_t i = 0; i < dim; i++) {
@@ -393,6 +406,8 @@ static int begin(struct nearest_search *search, const float *query, ernie_error 
     status = prepare(nearest, seq, &index, &own, err);
     if (status == ERNIE_OK)
         status = index_search_new(index, query, score_row, search, &search->search, err);
+    if (status == ERNIE_OK)
+        search->n_vectors = index_count(index);
     if (status == ERNIE_OK && own)
         status = index_search_also(search->search, nearest->own, err);
     index_release(index);
@@ -420,17 +435,45 @@ int nearest_next(struct nearest_search *search, struct neighbour *out, int *foun
                  ernie_error *err)
 {
     struct stream_hit hit;
-    int status;
+    int status, has_owner;
 
     do {
-        status = index_search_next(search->search, &hit, found, err);
+        status = search->few != NULL ? stream_next(search->few, &hit, found, err)
+                                     : index_search_next(search->search, &hit, found, err);
         if (status != ERNIE_OK || !*found)
             return status;
         out->chunk_id = hit.id;
         out->score = hit.score;
-        status = collection_owner(search->nearest->rows, hit.id, &out->document_id, err);
-    } while (status == ERNIE_OK && out->document_id == 0);
+        status = collection_owner(search->nearest->rows, hit.id, &out->document_id, &has_owner,
+                                  err);
+    } while (status == ERNIE_OK && !has_owner);
     return status;
+}
+
+static void drop_selection(struct nearest_search *search)
+{
+    stream_free(search->few);
+    search->few = NULL;
+    if (search->only != NULL)
+        id_set_reset(search->only);
+    memory_free(search->only);
+    search->only = NULL;
+}
+
+int nearest_among(struct nearest_search *search, size_t n, const int64_t *ids, ernie_error *err)
+{
+    int status;
+
+    drop_selection(search);
+    if (n < SCORED_AT_ONCE || n < search->n_vectors / SCORED_SHARE) {
+        status = stream_new(score_row, search, &search->few, err);
+        return status == ERNIE_OK ? stream_add_ids(search->few, n, ids, err) : status;
+    }
+    search->only = memory_new(1, sizeof *search->only);
+    for (size_t i = 0; search->only != NULL && i < n; i++)
+        if (id_set_add(search->only, ids[i]) < 0)
+            drop_selection(search);
+    return search->only != NULL ? ERNIE_OK : error_set(err, ERNIE_ENOMEM, "search: out of memory");
 }
 
 void nearest_end(struct nearest_search *search)
@@ -438,6 +481,7 @@ void nearest_end(struct nearest_search *search)
     if (search == NULL)
         return;
     index_search_free(search->search);
+    drop_selection(search);
     if (search->in_snapshot)
         collection_snapshot_end(search->nearest->rows);
     memory_free(search->query);
@@ -615,28 +659,40 @@ struct errand {
     struct nearest nearest;
 };
 
-static void *run_errand(void *data)
+static void errand_free(struct errand *errand)
 {
-    struct errand *errand = data;
-
-    nearest_save(&errand->nearest, 0, 1, &errand->shared->cancel, NULL);
+    if (errand == NULL)
+        return;
     drop_own(&errand->nearest);
     memory_free(errand->nearest.path);
     collection_free(errand->rows);
-    pthread_mutex_lock(&errand->shared->mutex);
-    errand->shared->is_busy = 0;
-    pthread_mutex_unlock(&errand->shared->mutex);
     memory_free(errand);
+}
+
+static void *run_errand(void *data)
+{
+    struct errand *errand = data;
+    struct shared_index *shared = errand->shared;
+
+    nearest_save(&errand->nearest, 0, 1, &shared->cancel, NULL);
+    errand_free(errand);
+    pthread_mutex_lock(&shared->mutex);
+    shared->is_busy = 0;
+    pthread_mutex_unlock(&shared->mutex);
     return NULL;
 }
 
-static struct errand *errand_new(struct nearest *nearest)
+static int errand_new(struct nearest *nearest, struct errand **out, ernie_error *err)
 {
     struct errand *errand = memory_new(1, sizeof *errand);
+    int status;
 
-    if (errand == NULL || collection_reopen(nearest->rows, &errand->rows, NULL) != ERNIE_OK) {
+    if (errand == NULL)
+        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    status = collection_reopen(nearest->rows, &errand->rows, err);
+    if (status != ERNIE_OK) {
         memory_free(errand);
-        return NULL;
+        return status;
     }
     errand->shared = nearest->shared;
     errand->nearest = *nearest;
@@ -644,11 +700,24 @@ static struct errand *errand_new(struct nearest *nearest)
     errand->nearest.own = NULL;
     errand->nearest.path = memory_copy_text(nearest->path, strlen(nearest->path));
     if (errand->nearest.path == NULL) {
-        collection_free(errand->rows);
-        memory_free(errand);
-        return NULL;
+        errand_free(errand);
+        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
     }
-    return errand;
+    *out = errand;
+    return ERNIE_OK;
+}
+
+int nearest_save_apart(struct nearest *nearest, size_t n_threads, ernie_error *err)
+{
+    struct errand *errand;
+    int status = nearest->path != NULL ? errand_new(nearest, &errand, err)
+                                       : error_set(err, ERNIE_ENOTFOUND, "index: in memory only");
+
+    if (status != ERNIE_OK)
+        return status;
+    status = nearest_save(&errand->nearest, 1, n_threads, NULL, err);
+    errand_free(errand);
+    return status;
 }
 
 static int start_thread(struct shared_index *shared, struct errand *errand)
@@ -680,13 +749,13 @@ static int has_errand(struct nearest *nearest)
     return builds || saves;
 }
 
-void nearest_save_later(struct nearest *nearest)
+void nearest_save_soon(struct nearest *nearest)
 {
     struct shared_index *shared = nearest->shared;
-    struct errand *errand;
+    struct errand *errand = NULL;
     int is_free;
 
-    if (!has_errand(nearest))
+    if (nearest->path == NULL)
         return;
     pthread_mutex_lock(&shared->mutex);
     is_free = !shared->is_busy;
@@ -697,19 +766,20 @@ void nearest_save_later(struct nearest *nearest)
     if (shared->has_thread) /* which has nothing left to do */
         pthread_join(shared->thread, NULL);
     shared->has_thread = 0;
-    errand = errand_new(nearest);
-    if (errand != NULL && start_thread(shared, errand) == 0) {
+    if (errand_new(nearest, &errand, NULL) == ERNIE_OK && start_thread(shared, errand) == 0) {
         shared->has_thread = 1;
         return;
     }
-    if (errand != NULL) {
-        collection_free(errand->rows);
-        memory_free(errand->nearest.path);
-        memory_free(errand);
-    }
+    errand_free(errand);
     pthread_mutex_lock(&shared->mutex);
     shared->is_busy = 0;
     pthread_mutex_unlock(&shared->mutex);
+}
+
+void nearest_save_later(struct nearest *nearest)
+{
+    if (has_errand(nearest))
+        nearest_save_soon(nearest);
 }
 
 void nearest_forget(struct nearest *nearest)

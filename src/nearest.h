@@ -52,6 +52,10 @@ int nearest_begin(struct nearest *nearest, const float *query, struct nearest_se
 /* The next neighbour; *found is 0 after the last. */
 int nearest_next(struct nearest_search *search, struct neighbour *out, int *found,
                  ernie_error *err);
+/* From here on only these chunks [n] are looked at, in any order, for those who know which
+ * may be asked for: few are scored straight from their rows, many are what the index is
+ * asked for. What was given out before may come again. */
+int nearest_among(struct nearest_search *search, size_t n, const int64_t *ids, ernie_error *err);
 void nearest_end(struct nearest_search *search); /* NULL is fine */
 
 /* Brings the shared index up to what is committed. */
@@ -65,6 +69,12 @@ int nearest_save(struct nearest *nearest, int always, size_t n_threads, const at
 /* The same by a thread of the process with a connection of its own, where there is
  * something to do and a file to put it. Never fails: it will be tried again. */
 void nearest_save_later(struct nearest *nearest);
+/* The same where the caller's connection must not be asked, as while it commits: the thread
+ * itself looks whether there is something to do. */
+void nearest_save_soon(struct nearest *nearest);
+/* nearest_save with always set, by a connection of its own, for a caller whose connection
+ * must not be asked. ERNIE_ENOTFOUND in memory. */
+int nearest_save_apart(struct nearest *nearest, size_t n_threads, ernie_error *err);
 
 /* Removes the index file, if there is one. */
 void nearest_forget(struct nearest *nearest);

@@ -284,7 +284,8 @@ START_TEST(test_a_vector_is_stored_little_endian_with_its_checksum)
                      "37b209078ba4821c");
     ok(collection_vector_get(store_collection(store), id, DIM, embedding, &found, &err));
     ck_assert_int_eq(found, 1);
-    ok(collection_owner(store_collection(store), id, &of, &err));
+    ok(collection_owner(store_collection(store), id, &of, &found, &err));
+    ck_assert_int_eq(found, 1);
     ck_assert_int_eq(of, document_id);
     ck_assert_float_eq(embedding[1], 0.8f);
     ok(collection_vector_get(store_collection(store), id, DIM + 1, embedding, &found, &err));

@@ -1,0 +1,89 @@
+/* One virtual table over one connection, and the parts that it is made of:
+ *
+ *   table_vectors.c    the module: made, connected, renamed, dropped, checked by SQLite
+ *   vectors_read.c     plans and cursors
+ *   vectors_write.c    changes, commands, and texts that wait to be embedded
+ *
+ * over vectors_definition.h (what CREATE VIRTUAL TABLE said), vectors_rows.h (the tables
+ * behind it) and nearest.h (the search). */
+#ifndef ERNIE_SQL_VECTORS_TABLE_H
+#define ERNIE_SQL_VECTORS_TABLE_H
+
+#include "document/chunk.h"
+#include "model/tokenizer.h"
+#include "nearest.h"
+#include "sql/extension.h"
+#include "sql/vectors_definition.h"
+#include "sql/vectors_rows.h"
+
+/* A row whose chunks are not written yet. */
+struct waiting {
+    int64_t id;
+    char *text; /* what its chunks are parts of */
+    struct chunk_list chunks;
+};
+
+struct vectors_table {
+    sqlite3_vtab base; /* first: SQLite sees only this */
+    struct extension *extension;
+    sqlite3 *connection;
+    char *schema, *name;
+    struct vectors_definition definition;
+    struct collection *collection;
+    struct vectors_rows rows;
+    struct nearest nearest; /* once vectors_open_nearest was called */
+    int has_nearest;
+    struct tokenizer_scratch *scratch;
+
+    /* Rows that were put in since the last savepoint began, to be embedded many at a time:
+     * before anything reads, before a savepoint, before the commit. */
+    struct waiting *waiting; /* [n_waiting] */
+    size_t n_waiting, waiting_capacity;
+    size_t n_waiting_chunks;
+
+    size_t n_written; /* vectors since the index file was last looked after */
+    int wants_save;   /* a command asked for a new index, once it is committed */
+
+    /* The last question and its embedding: a join asks it again for every row. */
+    char *question;
+    float *question_vector; /* [dim] */
+};
+
+/* SQLite's code for a failure, its words kept for the statement. */
+int vectors_fail(struct vectors_table *table, const ernie_error *err);
+
+/* ERNIE_OK when the table's vectors are the model's or there are none yet. out is NULL for
+ * a table of vectors. */
+int vectors_model(struct vectors_table *table, const ernie_model **out, ernie_error *err);
+int vectors_check_model(struct vectors_table *table, ernie_error *err);
+/* Makes nearest ready for the table's vectors. */
+int vectors_open_nearest(struct vectors_table *table, ernie_error *err);
+/* The numbers of a vector. */
+int vectors_dim(struct vectors_table *table, size_t *out, ernie_error *err);
+/* The vector [dim] that a BLOB or a JSON array is; what names it for messages. */
+int vectors_value(const char *what, sqlite3_value *value, size_t dim, float *out, ernie_error *err);
+
+/* ---- writing ----------------------------------------------------------- */
+
+int vectors_update(sqlite3_vtab *base, int n, sqlite3_value **values, sqlite3_int64 *rowid);
+/* Embeds and writes what waits. */
+int vectors_flush(struct vectors_table *table, ernie_error *err);
+/* Forgets it. */
+void vectors_drop_waiting(struct vectors_table *table);
+/* Rows, chunks, vectors, log and the model against each other. */
+struct findings;
+int vectors_check(struct vectors_table *table, struct findings *findings, ernie_error *err);
+
+/* ---- reading ----------------------------------------------------------- */
+
+int vectors_best_index(sqlite3_vtab *base, sqlite3_index_info *info);
+int vectors_open(sqlite3_vtab *base, sqlite3_vtab_cursor **out);
+int vectors_close(sqlite3_vtab_cursor *base);
+int vectors_filter(sqlite3_vtab_cursor *base, int plan, const char *filters, int n,
+                   sqlite3_value **values);
+int vectors_next(sqlite3_vtab_cursor *base);
+int vectors_eof(sqlite3_vtab_cursor *base);
+int vectors_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column);
+int vectors_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out);
+
+#endif
