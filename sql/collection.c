@@ -207,6 +207,23 @@ const char *collection_path(const struct collection *collection)
     return collection->path;
 }
 
+int collection_has_wal(struct collection *collection)
+{
+    char *sql = collection_sql(collection, "PRAGMA @journal_mode");
+    sqlite3_stmt *statement = NULL;
+    int has_wal = 0;
+
+    if (sql != NULL && sqlite3_prepare_v2(collection->connection, sql, -1, &statement, NULL) ==
+                           SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+        const char *mode = (const char *)sqlite3_column_text(statement, 0);
+
+        has_wal = mode != NULL && strcmp(mode, "wal") == 0;
+    }
+    sqlite3_finalize(statement);
+    memory_free(sql);
+    return has_wal;
+}
+
 int collection_rename(struct collection *collection, const char *prefix, ernie_error *err)
 {
     char *copy = memory_copy_text(prefix, strlen(prefix));

@@ -27,6 +27,9 @@ int collection_reopen(const struct collection *collection, struct collection **o
                       ernie_error *err);
 
 const char *collection_path(const struct collection *collection);
+/* Whether readers and writers of the database do not wait for each other: it has a
+ * write-ahead log. */
+int collection_has_wal(struct collection *collection);
 /* SQL with names for this collection: "$_meta" stands for the table of that name with
  * schema and prefix, "@" for the schema and a point, "^" for the prefix within a string.
  * memory_free; NULL when memory ran out. */

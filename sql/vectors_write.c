@@ -537,9 +537,13 @@ static int noted_dim(struct vectors_table *table, size_t *out, ernie_error *err)
 int vectors_check(struct vectors_table *table, struct findings *findings, ernie_error *err)
 {
     struct check check = { .table = table, .findings = findings };
+    uint8_t uuid[16];
+    ernie_error why;
     size_t dim;
     int status = noted_dim(table, &dim, err);
 
+    if (status == ERNIE_OK && collection_uuid(table->collection, uuid, &why) != ERNIE_OK)
+        findings_add(findings, "%s", why.message);
     if (status == ERNIE_OK)
         status = collection_check(table->collection, dim, table->definition.vector >= 0, findings,
                                   err);

@@ -587,6 +587,12 @@ static int save(struct nearest *nearest, ernie_error *err)
     return status;
 }
 
+/* Whether an index of n vectors should be written, when n_saved of them are in the file. */
+static int is_old(size_t n, size_t n_saved)
+{
+    return n > n_saved + n_saved / 10 + TAIL_KEPT;
+}
+
 /* What is to be done, by the state that the caller sees. */
 static int look(struct nearest *nearest, int always, uint64_t seq, struct index_plan *plan,
                 size_t *n_rows, int *builds, int *saves, ernie_error *err)
@@ -604,9 +610,7 @@ static int look(struct nearest *nearest, int always, uint64_t seq, struct index_
     n = index_count(index);
     n_saved = shared_index_saved(nearest->shared);
     *builds = always || must_build(index, plan, *n_rows);
-    *saves = nearest->path != NULL &&
-             (always || *builds ||
-              n > n_saved + n_saved / 10 + TAIL_KEPT);
+    *saves = nearest->path != NULL && (always || *builds || is_old(n, n_saved));
     index_release(index);
     return ERNIE_OK;
 }
@@ -647,6 +651,21 @@ int nearest_save(struct nearest *nearest, int always, size_t n_threads, const at
     }
     collection_snapshot_end(nearest->rows); /* writing a large file must not hold SQLite's log */
     return status == ERNIE_OK && saves ? save(nearest, err) : status;
+}
+
+/* Writes the shared index where its file is old, without building another. */
+static int save_as_it_is(struct nearest *nearest, ernie_error *err)
+{
+    struct index_stamp stamp;
+    struct index *index;
+    int saves, status = nearest_refresh(nearest, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    index = shared_index_get(nearest->shared, &stamp);
+    saves = index != NULL && is_old(index_count(index), shared_index_saved(nearest->shared));
+    index_release(index);
+    return saves ? save(nearest, err) : ERNIE_OK;
 }
 
 /* ---- later ------------------------------------------------------------- */
@@ -733,22 +752,6 @@ static int start_thread(struct shared_index *shared, struct errand *errand)
     return code;
 }
 
-static int has_errand(struct nearest *nearest)
-{
-    struct index_plan plan;
-    size_t n_rows;
-    uint64_t seq;
-    int builds = 0, saves = 0;
-
-    if (nearest->path == NULL || collection_is_changing(nearest->rows) ||
-        collection_snapshot_begin(nearest->rows, &seq, NULL) != ERNIE_OK)
-        return 0;
-    if (look(nearest, 0, seq, &plan, &n_rows, &builds, &saves, NULL) != ERNIE_OK)
-        builds = saves = 0;
-    collection_snapshot_end(nearest->rows);
-    return builds || saves;
-}
-
 void nearest_save_soon(struct nearest *nearest)
 {
     struct shared_index *shared = nearest->shared;
@@ -766,20 +769,18 @@ void nearest_save_soon(struct nearest *nearest)
     if (shared->has_thread) /* which has nothing left to do */
         pthread_join(shared->thread, NULL);
     shared->has_thread = 0;
-    if (errand_new(nearest, &errand, NULL) == ERNIE_OK && start_thread(shared, errand) == 0) {
-        shared->has_thread = 1;
-        return;
+    if (errand_new(nearest, &errand, NULL) == ERNIE_OK) {
+        if (!collection_has_wal(errand->rows)) {
+            save_as_it_is(&errand->nearest, NULL);
+        } else if (start_thread(shared, errand) == 0) {
+            shared->has_thread = 1;
+            return;
+        }
     }
     errand_free(errand);
     pthread_mutex_lock(&shared->mutex);
     shared->is_busy = 0;
     pthread_mutex_unlock(&shared->mutex);
-}
-
-void nearest_save_later(struct nearest *nearest)
-{
-    if (has_errand(nearest))
-        nearest_save_soon(nearest);
 }
 
 void nearest_forget(struct nearest *nearest)

@@ -66,11 +66,11 @@ int nearest_refresh(struct nearest *nearest, ernie_error *err);
  * has become old. cancel may be NULL. */
 int nearest_save(struct nearest *nearest, int always, size_t n_threads, const atomic_int *cancel,
                  ernie_error *err);
-/* The same by a thread of the process with a connection of its own, where there is
- * something to do and a file to put it. Never fails: it will be tried again. */
-void nearest_save_later(struct nearest *nearest);
-/* The same where the caller's connection must not be asked, as while it commits: the thread
- * itself looks whether there is something to do. */
+/* The same at once for others than the caller, whose connection is not asked: it may be
+ * about to end its commit. Where a reader makes no writer wait, that is with a write-ahead
+ * log, a thread of the process does it with a connection of its own. Elsewhere it is only
+ * written what there is, here and now, and nothing is built: a thread that reads would make
+ * the caller's next commit fail. Never fails itself: it will be tried again. */
 void nearest_save_soon(struct nearest *nearest);
 /* nearest_save with always set, by a connection of its own, for a caller whose connection
  * must not be asked. ERNIE_ENOTFOUND in memory. */

@@ -118,6 +118,14 @@ check_PROGRAMS += check_database
 check_database_SOURCES = tests/check_database.c
 check_database_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
 check_database_LDADD = libernie.la $(CHECK_LIBS) $(SQLITE_LIBS)
+
+check_PROGRAMS += check_vectors
+
+# The extension is loaded, not linked.
+check_vectors_SOURCES = tests/check_vectors.c
+check_vectors_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
+check_vectors_LDADD = $(CHECK_LIBS) $(SQLITE_LIBS) -lm
+tests/check_vectors.log check_vectors.log: ernie.so
 endif
 
 # Ours in compare_tokenizer.py; built on request.
