@@ -25,7 +25,7 @@ enum {
     PLAN_QUERY = 1,
     PLAN_K = 2,
     PLAN_MODE = 4,
-    PLAN_ROWID = 8,     /* one row, or those of a list */
+    PLAN_ROWID = 8,     /* one row, or those of a list; without a question it is a filter */
     PLAN_ROWID_IN = 16, /* with PLAN_ROWID: a list */
     PLAN_DESCENDING = 32
 };
@@ -324,6 +324,7 @@ static void plan_rows(struct vectors_table *table, sqlite3_index_info *info,
         info->estimatedCost = 5;
         info->estimatedRows = 1;
         info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
+        info->idxNum |= PLAN_ROWID;
     }
     if (info->nOrderBy == 1 && info->aOrderBy[0].iColumn < 0) {
         info->orderByConsumed = 1;
@@ -424,16 +425,39 @@ static int next_row(struct vectors_cursor *cursor, ernie_error *err)
                : statements_fail(&table_of(cursor)->rows.statements, code, err);
 }
 
+/* With content= a row that is gone from there is still found by its rowid, so that a trigger
+ * can delete it after that. */
+static int append_row_source(const struct vectors_table *table, int plan, struct buffer *sql,
+                             ernie_error *err)
+{
+    char *chunks;
+
+    if (table->definition.content == NULL || !(plan & PLAN_ROWID)) {
+        buffer_printf(sql, "%s AS t", table->rows.content);
+        return ERNIE_OK;
+    }
+    chunks = collection_sql(table->collection, "$_chunks");
+    if (chunks == NULL)
+        return out_of_memory(err);
+    buffer_printf(sql, "(SELECT rowid AS rowid FROM %s UNION SELECT document_id FROM %s) AS t",
+                  table->rows.content, chunks);
+    memory_free(chunks);
+    return ERNIE_OK;
+}
+
 static int begin_rows(struct vectors_cursor *cursor, int plan, ernie_error *err)
 {
     struct buffer sql = { 0 };
     int status;
 
-    buffer_printf(&sql, "SELECT t.rowid FROM %s AS t WHERE 1", table_of(cursor)->rows.content);
-    status = prepare_filtered(cursor, &sql,
-                              plan & PLAN_DESCENDING ? " ORDER BY t.rowid DESC"
-                                                     : " ORDER BY t.rowid",
-                              &cursor->ids, err);
+    buffer_append_text(&sql, "SELECT t.rowid FROM ");
+    status = append_row_source(table_of(cursor), plan, &sql, err);
+    buffer_append_text(&sql, " WHERE 1");
+    if (status == ERNIE_OK)
+        status = prepare_filtered(cursor, &sql,
+                                  plan & PLAN_DESCENDING ? " ORDER BY t.rowid DESC"
+                                                         : " ORDER BY t.rowid",
+                                  &cursor->ids, err);
     buffer_reset(&sql);
     return status == ERNIE_OK ? next_row(cursor, err) : status;
 }

@@ -198,6 +198,10 @@ tests/check_cli.log: ernie$(EXEEXT)
 
 check_SCRIPTS += tests/check_extension.sh
 EXTRA_DIST += tests/check_extension.sh
+
+check_SCRIPTS += tests/check_vtab.sh
+EXTRA_DIST += tests/check_vtab.sh
+tests/check_vtab.log: ernie$(EXEEXT) ernie.so
 tests/check_extension.log: ernie$(EXEEXT) ernie.so
 
 check_SCRIPTS += tests/check_sql.sh
