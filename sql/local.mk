@@ -33,7 +33,7 @@ sql/vectors_sql.h: sql/vectors.sql
 	  echo '    "";'; } > $@.tmp && mv $@.tmp $@
 BUILT_SOURCES += sql/vectors_sql.h
 CLEANFILES += sql/vectors_sql.h
-sql/ernie_la-vectors_rows.lo sql/ernie_la-vectors_rows.o: sql/vectors_sql.h
+sql/ernie_la-vectors_rows.lo sql/libregister_la-vectors_rows.lo: sql/vectors_sql.h
 
 # ... and for the function table of the host, in the extension. It exports its entry
 # points only, and brings no SQLite and nothing that reads documents.
