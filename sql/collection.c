@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/half.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "sql/findings.h"
@@ -72,6 +73,7 @@ struct collection {
     int is_ours; /* the connection: opened here, closed here */
     char *schema, *prefix, *path;
     char *sql[N_STATEMENTS];
+    int writes_half;
     int n_snapshots;
     struct statements statements;
 };
@@ -205,6 +207,11 @@ int collection_reopen(const struct collection *collection, struct collection **o
 const char *collection_path(const struct collection *collection)
 {
     return collection->path;
+}
+
+void collection_write_half(struct collection *collection)
+{
+    collection->writes_half = 1;
 }
 
 int collection_has_wal(struct collection *collection)
@@ -398,6 +405,16 @@ int64_t collection_checksum(const void *vector, size_t size_bytes)
     return (int64_t)first;
 }
 
+static void widen(size_t dim, const char *bytes, float *out)
+{
+    for (size_t i = 0; i < dim; i++) {
+        uint16_t half;
+
+        memcpy(&half, bytes + i * sizeof half, sizeof half);
+        out[i] = float_of_half(half);
+    }
+}
+
 /* What is wrong with the vector in column (its checksum in the next), or NULL; then
  * it is copied into out [dim]. */
 static const char *read_vector(struct query *query, int column, size_t dim, float *out)
@@ -405,11 +422,14 @@ static const char *read_vector(struct query *query, int column, size_t dim, floa
     size_t size_bytes;
     const void *bytes = column_bytes(query, column, &size_bytes);
 
-    if (size_bytes != dim * sizeof *out)
+    if (size_bytes != dim * sizeof *out && size_bytes != dim * sizeof(uint16_t))
         return "has another number of numbers than the model gives";
     if (collection_checksum(bytes, size_bytes) != column_integer(query, column + 1))
         return "is not what was written";
-    memcpy(out, bytes, size_bytes); /* a BLOB need not be aligned */
+    if (size_bytes == dim * sizeof *out)
+        memcpy(out, bytes, size_bytes); /* a BLOB need not be aligned */
+    else
+        widen(dim, bytes, out);
     for (size_t i = 0; i < dim; i++)
         if (!isfinite(out[i]))
             return "holds what is not a number";
@@ -475,19 +495,35 @@ int collection_owner(struct collection *collection, int64_t id, int64_t *documen
     return query_end(&query, ERNIE_OK, err);
 }
 
+static int put_bytes(struct collection *collection, int64_t id, const void *bytes,
+                     size_t size_bytes, ernie_error *err)
+{
+    struct query query = query_start(&collection->statements, VECTOR_PUT);
+
+    bind_integer(&query, 1, id);
+    bind_bytes(&query, 2, bytes, size_bytes);
+    bind_integer(&query, 3, collection_checksum(bytes, size_bytes));
+    return query_run(&query, err);
+}
+
 int collection_vector_put(struct collection *collection, int64_t id, const float *vector,
                           size_t dim, ernie_error *err)
 {
-    const size_t size_bytes = dim * sizeof *vector;
-    struct query query;
+    uint16_t *halves;
+    int status;
 
     if (dim == 0 || dim > MAX_DIM)
         return error_set(err, ERNIE_EINVAL, "%s: a vector of %zu numbers", collection->path, dim);
-    query = query_start(&collection->statements, VECTOR_PUT);
-    bind_integer(&query, 1, id);
-    bind_bytes(&query, 2, vector, size_bytes);
-    bind_integer(&query, 3, collection_checksum(vector, size_bytes));
-    return query_run(&query, err);
+    if (!collection->writes_half)
+        return put_bytes(collection, id, vector, dim * sizeof *vector, err);
+    halves = memory_new(dim, sizeof *halves);
+    if (halves == NULL)
+        return out_of_memory(collection, err);
+    for (size_t i = 0; i < dim; i++)
+        halves[i] = half_of_float(vector[i]);
+    status = put_bytes(collection, id, halves, dim * sizeof *halves, err);
+    memory_free(halves);
+    return status;
 }
 
 int collection_count(struct collection *collection, size_t *n_vectors, ernie_error *err)

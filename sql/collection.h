@@ -34,6 +34,8 @@ int collection_has_wal(struct collection *collection);
  * schema and prefix, "@" for the schema and a point, "^" for the prefix within a string.
  * memory_free; NULL when memory ran out. */
 char *collection_sql(const struct collection *collection, const char *template);
+/* From here on vectors are written as float16. Each is read as what it is. */
+void collection_write_half(struct collection *collection);
 /* From here on the collection is called by another name. */
 int collection_rename(struct collection *collection, const char *prefix, ernie_error *err);
 

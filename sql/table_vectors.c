@@ -131,6 +131,8 @@ static int table_init(struct vectors_table *table, int argc, const char *const *
     if (status != ERNIE_OK)
         return status;
     collection_keep(table->collection);
+    if (table->definition.is_half)
+        collection_write_half(table->collection);
     return vectors_rows_init(&table->rows, table->connection, table->schema, table->collection,
                              &table->definition, err);
 }
@@ -144,8 +146,6 @@ static int create_tables(struct vectors_table *table, ernie_error *err)
 
     if (status == ERNIE_OK)
         status = index_plan_for(table->definition.index, dim, IMAGINED_VECTORS, &plan, err);
-    if (status == ERNIE_OK && table->definition.is_half)
-        status = error_set(err, ERNIE_EINVAL, "table: vector=f16: not there yet");
     return status == ERNIE_OK ? vectors_rows_create(&table->rows, err) : status;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "cut.h"
@@ -348,6 +349,21 @@ struct change {
     int keeps_vector;       /* the vector column does not change */
 };
 
+/* What is left of a vector as float16. */
+static int round_to_half(const char *what, size_t dim, float *vector, ernie_error *err)
+{
+    int is_zero = 1;
+
+    for (size_t i = 0; i < dim; i++) {
+        vector[i] = float_of_half(half_of_float(vector[i]));
+        if (!isfinite(vector[i]))
+            return error_set(err, ERNIE_EINVAL, "%s: a number does not fit a float16", what);
+        is_zero &= vector[i] == 0;
+    }
+    return is_zero ? error_set(err, ERNIE_EINVAL, "%s: the vector is all zero as float16", what)
+                   : ERNIE_OK;
+}
+
 static int change_init(struct change *change, struct vectors_table *table, sqlite3_value **values,
                        ernie_error *err)
 {
@@ -366,6 +382,9 @@ static int change_init(struct change *change, struct vectors_table *table, sqlit
         return out_of_memory(err);
     status = vectors_value(definition->column[definition->vector].name, value, definition->dim,
                            change->vector, err);
+    if (status == ERNIE_OK && definition->is_half)
+        status = round_to_half(definition->column[definition->vector].name, definition->dim,
+                               change->vector, err);
     if (status != ERNIE_OK) {
         memory_free(change->vector);
         change->vector = NULL;

@@ -16,6 +16,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/half.h"
 #include "base/hash.h"
 #include "base/id_set.h"
 #include "base/json.h"
@@ -24,6 +25,56 @@
 #include "base/system.h"
 #include "base/utf8.h"
 #include "faults.h"
+
+/* ---- half ---- */
+
+/* By the definition, not by bits: a sign, a power of two, and eleven binary digits. */
+static double half_by_definition(unsigned half)
+{
+    const double sign = half & 0x8000 ? -1 : 1;
+    const int exponent = half >> 10 & 31, fraction = half & 0x3ff;
+
+    if (exponent == 31)
+        return fraction != 0 ? (double)NAN : sign * (double)INFINITY;
+    return exponent == 0 ? sign * ldexp(fraction, -24)
+                         : sign * ldexp(1024 + fraction, exponent - 25);
+}
+
+START_TEST(test_every_half_is_a_float_and_comes_back)
+{
+    for (unsigned half = 0; half < 0x10000; half++) {
+        const double value = half_by_definition(half);
+        const float is = float_of_half((uint16_t)half);
+
+        if (isnan(value)) {
+            ck_assert(isnan(is));
+            ck_assert(isnan(float_of_half(half_of_float(is))));
+            continue;
+        }
+        ck_assert(is == value && !signbit(is) == !signbit(value));
+        ck_assert_uint_eq(half_of_float(is), half);
+    }
+}
+END_TEST
+
+START_TEST(test_floats_round_to_the_nearest_half)
+{
+    /* Between neighbours, the middle goes to the even one; past the largest, to infinity. */
+    for (unsigned half = 0; half < 0x7c00; half++) {
+        const double low = half_by_definition(half),
+                     high = half + 1 == 0x7c00 ? 65536 : half_by_definition(half + 1);
+        const float middle = (float)((low + high) / 2);
+
+        ck_assert_uint_eq(half_of_float(middle), half + (half & 1));
+        ck_assert_uint_eq(half_of_float(nextafterf(middle, 0)), half);
+        ck_assert_uint_eq(half_of_float(nextafterf(middle, INFINITY)), half + 1);
+        ck_assert_uint_eq(half_of_float(-middle), 0x8000 | (half + (half & 1)));
+    }
+    ck_assert_uint_eq(half_of_float(1e30f), 0x7c00);
+    ck_assert_uint_eq(half_of_float(-1e30f), 0xfc00);
+    ck_assert_uint_eq(half_of_float(1e-30f), 0);
+}
+END_TEST
 
 /* ---- error ---- */
 
@@ -675,6 +726,8 @@ static Suite *suite(void)
             test_utf8_clean_replaces_zero_bytes, test_utf8_floor_never_splits_a_character,
             test_utf8_printable_shows_what_a_terminal_would_obey },
           0 },
+        { "half", { test_every_half_is_a_float_and_comes_back,
+                    test_floats_round_to_the_nearest_half }, 0 },
         { "hash", { test_hash_is_xxh3_128, test_hasher_keeps_parts_apart }, 0 },
         { "id_set", { test_id_set_knows_what_was_added }, 0 },
         { "json",

@@ -5,6 +5,7 @@ libbase_la_SOURCES = \
 	src/base/error.c src/base/error.h \
 	src/base/file.c src/base/file.h \
 	src/base/float_state.c src/base/float_state.h \
+	src/base/half.c src/base/half.h \
 	src/base/hash.c src/base/hash.h \
 	src/base/id_set.c src/base/id_set.h \
 	src/base/json.c src/base/json.h \

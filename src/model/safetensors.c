@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "base/memory.h"
 #include "base/system.h"
 #include "base/utf8.h"
@@ -546,19 +547,6 @@ static float float_of_bits(uint32_t bits)
     return value;
 }
 
-/* IEEE 754 binary16. */
-static float from_f16(uint16_t half)
-{
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31,
-             fraction = half & 0x3ff;
-
-    if (exponent == 31) /* infinity and NaN stay so */
-        return float_of_bits(sign | 0x7f800000 | fraction << 13);
-    if (exponent == 0) /* zero and subnormals: fraction * 2^-24 */
-        return (sign ? -1.0f : 1.0f) * (float)fraction * 0x1p-24f;
-    return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
-}
-
 size_t tensor_type_size(enum tensor_type type)
 {
     return type == TENSOR_F32 ? 4 : type == TENSOR_I8 ? 1 : 2;
@@ -575,7 +563,7 @@ void tensor_widen(enum tensor_type type, size_t n, const uint8_t *bytes, float *
     case TENSOR_F16:
         for (size_t i = 0; i < n; i++) {
             memcpy(&half, bytes + 2 * i, sizeof half);
-            out[i] = from_f16(half);
+            out[i] = float_of_half(half);
         }
         break;
     case TENSOR_BF16: /* the upper half of a float32 */
