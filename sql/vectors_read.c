@@ -713,6 +713,11 @@ int vectors_filter(sqlite3_vtab_cursor *base, int plan, const char *filters, int
             status = begin_question(cursor, plan, filters, n, values, &err);
     } else {
         status = keep_filters(cursor, filters, (size_t)n, values, &err);
+        /* With content= a row may be known by its chunks only: those of the row that is
+         * asked for must be there. One of the values is its rowid. */
+        for (int i = 0; plan & PLAN_ROWID && table->definition.content != NULL && i < n; i++)
+            if (status == ERNIE_OK)
+                status = vectors_flush_row(table, sqlite3_value_int64(values[i]), &err);
         if (status == ERNIE_OK)
             status = begin_rows(cursor, plan, &err);
     }

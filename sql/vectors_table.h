@@ -68,6 +68,8 @@ int vectors_value(const char *what, sqlite3_value *value, size_t dim, float *out
 int vectors_update(sqlite3_vtab *base, int n, sqlite3_value **values, sqlite3_int64 *rowid);
 /* Embeds and writes what waits. */
 int vectors_flush(struct vectors_table *table, ernie_error *err);
+/* The same if this row waits. */
+int vectors_flush_row(struct vectors_table *table, int64_t id, ernie_error *err);
 /* Forgets it. */
 void vectors_drop_waiting(struct vectors_table *table);
 /* Rows, chunks, vectors, log and the model against each other. */

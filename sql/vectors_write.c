@@ -207,6 +207,11 @@ static void stop_waiting(struct vectors_table *table, struct waiting *waiting)
     *waiting = table->waiting[--table->n_waiting];
 }
 
+int vectors_flush_row(struct vectors_table *table, int64_t id, ernie_error *err)
+{
+    return find_waiting(table, id) != NULL ? vectors_flush(table, err) : ERNIE_OK;
+}
+
 /* The chunks of all that waits, one after the other. */
 struct batch {
     const char **texts; /* [n] */
@@ -407,6 +412,7 @@ static int make_room(struct vectors_table *table, int64_t id, int *is_taken, ern
 {
     int status = vectors_row_exists(&table->rows, id, is_taken, err);
 
+    *is_taken |= find_waiting(table, id) != NULL; /* with content= it has no row of ours yet */
     if (status != ERNIE_OK || !*is_taken)
         return status;
     if (sqlite3_vtab_on_conflict(table->connection) != SQLITE_REPLACE)

@@ -758,6 +758,36 @@ START_TEST(test_hostile_tables)
 }
 END_TEST
 
+/* Memory that SQLite does not get: an error at most, and the table stays whole. */
+START_TEST(test_memory_runs_out)
+{
+    int n_failed = 0;
+    sqlite3 *db = open_at(":memory:");
+
+    create(db, 8, "");
+    insert_many(db, 8, 50);
+    for (int extra = 0; extra < 400000; extra += extra < 20000 ? 611 : 20011) {
+        static const char *const statements[] = {
+            "INSERT INTO v(e, tag) VALUES ('[1,2,3,4,5,6,7,8]', 'x')",
+            "UPDATE v SET e = '[1,2,3,4,5,6,7,8]', n = n + 1 WHERE rowid % 7 = 1",
+            "SELECT *, score FROM v('[1,2,3,4,5,6,7,9]') WHERE n > 3",
+            "SELECT * FROM v WHERE rowid IN (1, 2, 3) AND v MATCH '[1,2,3,4,5,6,7,9]'",
+            "INSERT INTO v(v) VALUES ('integrity-check')",
+            "DELETE FROM v WHERE rowid % 5 = 2",
+        };
+
+        for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
+            sqlite3_hard_heap_limit64(sqlite3_memory_used() + extra);
+            n_failed += try(db, "%s", statements[i]) == SQLITE_NOMEM;
+            sqlite3_hard_heap_limit64(0);
+        }
+    }
+    ck_assert_int_gt(n_failed, 10);
+    run(db, "INSERT INTO v(v) VALUES ('integrity-check')");
+    close_db(db);
+}
+END_TEST
+
 /* ---- vectors as values ------------------------------------------------- */
 
 START_TEST(test_vectors_that_are_none)
@@ -868,6 +898,7 @@ int main(void)
     tcase_add_test(tcase, test_built_indexes_find_their_rows);
     tcase_add_test(tcase, test_the_check_finds_damage);
     tcase_add_test(tcase, test_hostile_tables);
+    tcase_add_test(tcase, test_memory_runs_out);
     tcase_add_test(tcase, test_vectors_that_are_none);
     tcase_add_test(tcase, test_halves_of_vectors);
     tcase_add_test(tcase, test_declarations_that_are_none);

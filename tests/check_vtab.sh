@@ -188,6 +188,8 @@ check 'tables behind it are protected then' refuses 'may not be modified' '.dbco
 check 'query_only' gives 1 'PRAGMA query_only = ON' "SELECT count(*) FROM notes('x', 1)"
 check 'attached' gives 'far' "ATTACH '$work/b.db' AS b" 'CREATE VIRTUAL TABLE b.notes USING ernie(title)' \
 	"INSERT INTO b.notes(title) VALUES ('far')" "SELECT title FROM b.notes WHERE notes MATCH 'near'"
+check 'detached' gives 0 "ATTACH '$work/b.db' AS b" "INSERT INTO b.notes(title) VALUES ('gone')" \
+	"SELECT count(*) FROM b.notes('x', 1) WHERE 0" 'DETACH b'
 check 'attached, both in one transaction' gives '1|0' "ATTACH '$work/b.db' AS b" 'BEGIN' \
 	"INSERT INTO b.notes(title) VALUES ('zebra')" "INSERT INTO notes(title) VALUES ('okapi')" 'COMMIT' \
 	"SELECT (SELECT count(*) FROM b.notes WHERE title = 'zebra'), (SELECT count(*) FROM main.notes WHERE title = 'zebra')"
@@ -201,6 +203,11 @@ check 'content= follows' gives "railway
 1|0" "UPDATE posts SET text = 'railway' WHERE id = 2" "SELECT text FROM found('trains', 1)" \
 	'DELETE FROM posts WHERE id = 1' \
 	"SELECT count(*), (SELECT count(*) FROM sqlite_master WHERE name = 'found_content') FROM found('x')"
+check 'content= within a transaction' gives '0|1' 'BEGIN' "INSERT INTO posts(id, text) VALUES (50, 'wombat'), (51, 'koala')" \
+	'DELETE FROM posts WHERE id = 50' 'COMMIT' \
+	"SELECT (SELECT count(*) FROM found_chunks WHERE document_id = 50), count(*) FROM found('x') WHERE rowid = 51"
+check 'content= twice' refuses 'UNIQUE' 'BEGIN' "INSERT INTO found(rowid, text) VALUES (60, 'a')" \
+	"INSERT INTO found(rowid, text) VALUES (60, 'b')"
 check 'content= whole' sql "INSERT INTO found(found) VALUES ('integrity-check')"
 check 'content= behind' refuses 'damaged' 'DROP TRIGGER a' "INSERT INTO posts(text) VALUES ('not told')" \
 	"INSERT INTO found(found) VALUES ('integrity-check')"
