@@ -96,7 +96,7 @@ END_TEST
 
 START_TEST(test_vectors_come_back_from_json)
 {
-    static const float vector[] = { 1, -0.1f, 3.4028234e38f, 1e-45f, 0 };
+    static const float vector[] = { 1, -0.1f, 3.4028234e38f, 1e-45f, -0.0f };
     float *back;
     size_t dim;
     char *json;

@@ -930,6 +930,29 @@ START_TEST(test_opening_what_is_no_database)
 }
 END_TEST
 
+START_TEST(test_a_connection_gets_the_functions)
+{
+    sqlite3 *connection;
+    sqlite3_stmt *statement;
+
+    ck_assert_int_eq(sqlite3_open(":memory:", &connection), SQLITE_OK);
+    ck_assert_int_eq(ernie_register(NULL, model, &err), ERNIE_EINVAL);
+    ck_assert_msg(ernie_register(connection, model, &err) == ERNIE_OK, "%s", err.message);
+    ck_assert_int_eq(sqlite3_prepare_v2(connection,
+                                        "SELECT count(*), sum(length(embedding)), ernie_version()"
+                                        " FROM ernie_embed_each('[\"a\", null, \"茶\"]')",
+                                        -1, &statement, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    ck_assert_int_eq(sqlite3_column_int(statement, 0), 3);
+    ck_assert_uint_eq((size_t)sqlite3_column_int64(statement, 1),
+                      2 * ernie_model_dim(model) * sizeof(float));
+    ck_assert_str_eq((const char *)sqlite3_column_text(statement, 2), ernie_version());
+    sqlite3_finalize(statement);
+    ck_assert_int_eq(sqlite3_close(connection), SQLITE_OK);
+}
+END_TEST
+
 START_TEST(test_reading_only_changes_nothing)
 {
     ernie_database *database = open_database("a.db", ERNIE_CREATE);
@@ -999,7 +1022,8 @@ static Suite *suite(void)
             test_two_that_begin_with_other_lengths_do_not_mix_them } },
         { "database",
           { test_a_database_of_another_model_is_refused_and_can_be_moved,
-            test_opening_what_is_no_database, test_reading_only_changes_nothing,
+            test_opening_what_is_no_database, test_a_connection_gets_the_functions,
+            test_reading_only_changes_nothing,
             test_vectors_that_were_damaged_are_left_out_and_reported } },
     };
     Suite *s = suite_create("database");

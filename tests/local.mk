@@ -112,6 +112,12 @@ check_register_SOURCES = tests/check_register.c
 check_register_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
 check_register_LDADD = $(CHECK_LIBS) $(SQLITE_LIBS)
 EXTRA_check_register_DEPENDENCIES = ernie.so
+check_PROGRAMS += check_cut
+
+check_cut_SOURCES = tests/check_cut.c tests/faults.h
+check_cut_CPPFLAGS = $(TEST_CPPFLAGS)
+check_cut_LDADD = libsearch.la libencode.la libchunk.la libmodel.la libkernel.la libbase.la \
+	$(CHECK_LIBS)
 
 check_PROGRAMS += check_database
 
@@ -143,6 +149,10 @@ EXTRA_PROGRAMS += fuzz_tokenizer fuzz_vocab fuzz_extract fuzz_chunk fuzz_safeten
 fuzz_tokenizer_SOURCES = tests/fuzz_tokenizer.c
 fuzz_tokenizer_LDADD = libmodel.la libbase.la
 fuzz_tokenizer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_PROGRAMS += fuzz_vector
+fuzz_vector_SOURCES = tests/fuzz_vector.c
+fuzz_vector_LDADD = libsearch.la libbase.la
+fuzz_vector_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 EXTRA_PROGRAMS += fuzz_charsmap fuzz_unigram
 fuzz_charsmap_SOURCES = tests/fuzz_charsmap.c
 fuzz_charsmap_LDADD = libmodel.la libbase.la

@@ -167,6 +167,10 @@ void json_append_float(struct buffer *out, float value)
         buffer_append_text(out, "null");
         return;
     }
+    if (value == 0 && signbit(value)) {
+        buffer_append_text(out, "-0.0"); /* -0 reads as the integer, which has no sign */
+        return;
+    }
     /* Nine digits always suffice for a float; mostly fewer do. */
     for (int precision = 6; precision <= 9; precision++) {
         snprintf(digits, sizeof digits, "%.*g", precision, (double)value);
