@@ -200,11 +200,13 @@ check 'bench encode: speed' grep -qE '^speed +[1-9][0-9]* tokens/s, [0-9]*[1-9][
 check 'bench encode: latency on one thread and on all' sh -c '
 	grep -qE "^  1 thread   p50 [0-9.]+ ms, p95 [0-9.]+ ms$" out && grep -qE "^  2 threads  p50 [0-9.]+ ms, p95" out'
 check 'bench encode: memory' grep -qE '^memory +[1-9][0-9.]* MB' out
+check 'bench encode: memory of the model, against its file' grep -qE '^  model +[0-9.]+ MB, [01]\.[0-9]+ times its file$' out
 check 'bench encode json' run 0 "$ernie" bench encode --input texts --threads 2 --json
 check 'bench encode json: every number is there and above 0' sh -c '
 	sqlite3 :memory: "SELECT sum(value > 0), sum(type IN ('"'integer', 'real'"')) FROM json_each(readfile('"'out'"'))
 	WHERE key IN ('"'threads', 'texts', 'tokens', 'tokens_per_s', 'texts_per_s', 'query_tokens', 'query_p50_ms',
-	'query_p95_ms', 'query_p50_ms_one_thread', 'query_p95_ms_one_thread', 'open_ms', 'peak_rss_bytes'"')" | grep -qx "12|12"'
+	'query_p95_ms', 'query_p50_ms_one_thread', 'query_p95_ms_one_thread', 'open_ms', 'peak_rss_bytes',
+	'weights_bytes', 'model_rss_bytes', 'encoder_rss_bytes'"')" | grep -qx "15|15"'
 check 'bench encode json: counts' grep -q '"threads":2,"texts":3,"tokens":8,' out
 check 'bench encode json: the query has 12 tokens' grep -q '"query_tokens":12,' out
 check 'bench encode json: p95 is not below p50' sh -c '

@@ -1,5 +1,6 @@
 /* Model directories: what is read from good ones, and what is said of bad ones. */
 #include <check.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -479,6 +480,51 @@ START_TEST(test_running_out_of_memory_at_each_allocation)
 }
 END_TEST
 
+/* ---- memory ------------------------------------------------------------ */
+
+static size_t live_bytes, peak_bytes;
+static void *(*real_resize)(void *, size_t);
+
+static void *counting_resize(void *block, size_t size_bytes)
+{
+    void *result;
+
+    live_bytes -= malloc_usable_size(block);
+    result = real_resize(block, size_bytes);
+    live_bytes += malloc_usable_size(result != NULL || size_bytes == 0 ? result : block);
+    peak_bytes = live_bytes > peak_bytes ? live_bytes : peak_bytes;
+    return result;
+}
+
+/* Of the default model the file is large enough that what every model needs besides (a
+ * table of 65,536 characters, the vocabulary's, a block of the file) is in its third. */
+START_TEST(test_int8_weights_are_never_in_memory_twice)
+{
+    const char *srcdir = getenv("srcdir");
+    char path[512], file[600];
+    ernie_model *model;
+    struct stat st;
+    int status;
+
+    snprintf(path, sizeof path, "%s/models/ernie-micro-zh-en", srcdir != NULL ? srcdir : ".");
+    snprintf(file, sizeof file, "%s/model.safetensors", path);
+    ck_assert_int_eq(stat(file, &st), 0);
+    real_resize = memory_table.resize;
+    live_bytes = peak_bytes = 0;
+    memory_table.resize = counting_resize;
+    status = ernie_model_open(path, &model, &err);
+    ck_assert_msg(status == ERNIE_OK, "%s", err.message);
+    ck_assert_uint_gt(live_bytes, (size_t)st.st_size * 9 / 10);
+    ck_assert_uint_le(peak_bytes, (size_t)st.st_size * 13 / 10);
+    /* How the weights are read does not change what is stored with everyone's vectors;
+     * another default model does. */
+    ck_assert_str_eq(ernie_model_fingerprint(model), "054b8c3e30672fdacbb3d4797aead882");
+    ernie_model_close(model);
+    memory_table.resize = real_resize;
+    ck_assert_uint_eq(live_bytes, 0);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *tests[] = {
@@ -494,6 +540,7 @@ int main(void)
         test_damaged_weights_are_refused_or_change_the_fingerprint,
         test_numbers_that_are_none_are_refused,
         test_running_out_of_memory_at_each_allocation,
+        test_int8_weights_are_never_in_memory_twice,
     };
     Suite *s = suite_create("model");
     TCase *tcase = tcase_create("model");

@@ -43,7 +43,7 @@ struct hasher *hasher_new(void)
     return hasher;
 }
 
-void hasher_add(struct hasher *hasher, const void *data, size_t size)
+void hasher_begin(struct hasher *hasher, size_t size)
 {
     uint64_t length = size;
     uint8_t little_endian[8];
@@ -51,7 +51,17 @@ void hasher_add(struct hasher *hasher, const void *data, size_t size)
     for (int i = 0; i < 8; i++)
         little_endian[i] = (uint8_t)(length >> 8 * i);
     XXH3_128bits_update(hasher->state, little_endian, sizeof little_endian);
-    XXH3_128bits_update(hasher->state, data, size);
+}
+
+void hasher_continue(struct hasher *hasher, const void *piece, size_t size)
+{
+    XXH3_128bits_update(hasher->state, piece, size);
+}
+
+void hasher_add(struct hasher *hasher, const void *data, size_t size)
+{
+    hasher_begin(hasher, size);
+    hasher_continue(hasher, data, size);
 }
 
 struct hash hasher_result(const struct hasher *hasher)

@@ -17,6 +17,9 @@ struct hash hash_of(const void *data, size_t size);
 struct hasher;
 struct hasher *hasher_new(void);
 void hasher_add(struct hasher *hasher, const void *data, size_t size);
+/* A part that comes in pieces: its length, then the pieces, which together have it. */
+void hasher_begin(struct hasher *hasher, size_t size);
+void hasher_continue(struct hasher *hasher, const void *piece, size_t size);
 struct hash hasher_result(const struct hasher *hasher);
 void hasher_free(struct hasher *hasher);
 

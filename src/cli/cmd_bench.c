@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -39,7 +40,9 @@ struct figures {
     const char *model;
     size_t n_threads, n_texts, n_tokens, n_query_tokens;
     double open_s, encode_s; /* all texts once, the median */
-    uint64_t peak_bytes;
+    /* resident: what opening the model added, what the encoder did, and the most of the
+     * process, whose libraries are in it too */
+    uint64_t model_bytes, encoder_bytes, peak_bytes, weights_bytes;
     struct latency one_thread, all_threads;
 };
 
@@ -125,6 +128,20 @@ static uint64_t peak_bytes(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
 }
 
+/* What it holds now: the second number of statm (proc(5)), in pages. 0: cannot be told. */
+static uint64_t resident_bytes(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    unsigned long long n_pages = 0;
+
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%*u %llu", &n_pages) != 1)
+        n_pages = 0;
+    fclose(file);
+    return (uint64_t)n_pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 /* The memory is read before the second encoder is there, which only this command
  * needs. */
 static int measure(const ernie_model *model, const struct texts *texts, float *out,
@@ -133,13 +150,19 @@ static int measure(const ernie_model *model, const struct texts *texts, float *o
     const char *const *text = (const char *const *)texts->text;
     const char *const one = query;
     ernie_encoder *all = NULL, *single = NULL;
+    struct ernie_model_info info;
     double seconds[N_ROUNDS];
-    int status;
+    uint64_t resident;
+    int status = ernie_model_info(model, &info, err);
 
+    if (status != ERNIE_OK)
+        return status;
+    figures->weights_bytes = info.weights_bytes;
     figures->n_texts = texts->n;
     status = count_tokens(model, texts->n, text, &figures->n_tokens, err);
     if (status == ERNIE_OK)
         status = count_tokens(model, 1, &one, &figures->n_query_tokens, err);
+    resident = resident_bytes();
     if (status == ERNIE_OK)
         status = ernie_encoder_new(model, figures->n_threads, &all, err);
     if (status == ERNIE_OK)
@@ -148,6 +171,7 @@ static int measure(const ernie_model *model, const struct texts *texts, float *o
         goto done;
     figures->encode_s = seconds[N_ROUNDS / 2];
     status = time_query(all, out, &figures->all_threads, err);
+    figures->encoder_bytes = resident_bytes() - resident;
     figures->peak_bytes = peak_bytes();
     if (status == ERNIE_OK)
         status = ernie_encoder_new(model, 1, &single, err);
@@ -172,13 +196,17 @@ static int print_json(const struct figures *figures)
         printf("{\"version\":\"%s\",\"model\":%s,\"threads\":%zu,\"texts\":%zu,\"tokens\":%zu,"
                "\"tokens_per_s\":%.1f,\"texts_per_s\":%.2f,\"query\":%s,\"query_tokens\":%zu,"
                "\"query_p50_ms\":%.4f,\"query_p95_ms\":%.4f,\"query_p50_ms_one_thread\":%.4f,"
-               "\"query_p95_ms_one_thread\":%.4f,\"open_ms\":%.3f,\"peak_rss_bytes\":%llu}\n",
+               "\"query_p95_ms_one_thread\":%.4f,\"open_ms\":%.3f,\"weights_bytes\":%llu,"
+               "\"model_rss_bytes\":%llu,\"encoder_rss_bytes\":%llu,\"peak_rss_bytes\":%llu}\n",
                ernie_version(), model, figures->n_threads, figures->n_texts, figures->n_tokens,
                (double)figures->n_tokens / figures->encode_s,
                (double)figures->n_texts / figures->encode_s, text, figures->n_query_tokens,
                figures->all_threads.p50_s * 1e3, figures->all_threads.p95_s * 1e3,
                figures->one_thread.p50_s * 1e3, figures->one_thread.p95_s * 1e3,
-               figures->open_s * 1e3, (unsigned long long)figures->peak_bytes);
+               figures->open_s * 1e3, (unsigned long long)figures->weights_bytes,
+               (unsigned long long)figures->model_bytes,
+               (unsigned long long)figures->encoder_bytes,
+               (unsigned long long)figures->peak_bytes);
     ernie_free(text);
     ernie_free(model);
     return status;
@@ -200,6 +228,9 @@ static void print_text(const struct figures *figures)
                figures->all_threads.p50_s * 1e3, figures->all_threads.p95_s * 1e3);
     printf("opening      %.1f ms\n", figures->open_s * 1e3);
     printf("memory       %.1f MB resident at most\n", (double)figures->peak_bytes / 1e6);
+    printf("  model      %.1f MB, %.2f times its file\n", (double)figures->model_bytes / 1e6,
+           (double)figures->model_bytes / (double)figures->weights_bytes);
+    printf("  encoder    %.1f MB\n", (double)figures->encoder_bytes / 1e6);
 }
 
 static size_t count_cores(void)
@@ -220,12 +251,15 @@ static int bench_encode(const struct arguments *arguments)
     int status = make_texts(arguments, &texts);
 
     figures.n_threads = arguments->n_threads != 0 ? arguments->n_threads : count_cores();
+    figures.model_bytes = resident_bytes();
     started = seconds_now();
     if (status == EXIT_FOUND)
         status = open_model(arguments, &model);
     if (status != EXIT_FOUND)
         goto done;
     figures.open_s = seconds_now() - started;
+    /* The first opening's: what it needed for a while and gave back may be in it. */
+    figures.model_bytes = resident_bytes() - figures.model_bytes;
     figures.model = ernie_model_directory(model);
     out = reallocarray(NULL, texts.n, ernie_model_dim(model) * sizeof *out);
     if (out == NULL)

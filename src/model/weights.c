@@ -7,7 +7,8 @@
 #include "base/memory.h"
 #include "kernel/pack.h"
 
-/* Bytes converted at once: a part of the file that stays in the cache. */
+/* Bytes converted at once: a part of the file that stays in the cache, and a row of int8
+ * weights at least, of which config.json may ask for no more. */
 #define BLOCK 65536
 
 /* ---- loading ----------------------------------------------------------- */
@@ -139,23 +140,31 @@ static int is_int8(const struct loader *loader, const char *layer)
     return tensor != NULL && tensor->type == TENSOR_I8;
 }
 
-/* An int8 matrix and its factors, as they are: w [rows][columns], scale [rows]. */
-static int read_int8(struct loader *loader, const char *name, size_t rows, size_t columns,
-                     int8_t *w, float *scale, ernie_error *err)
+/* An int8 matrix and its factors, as outputs [first, first + n_out) of a packed one. */
+static int pack_int8(struct loader *loader, const char *name, size_t first, size_t n_out,
+                     size_t n_in, const struct matrix_i8 *out, ernie_error *err)
 {
+    const size_t n_at_once = BLOCK / n_in;
     const struct tensor *tensor;
-    float *loaded = NULL;
-    int status = find(loader, name, rows, columns, &tensor, err);
+    float *scale = NULL;
+    int status = find(loader, name, n_out, n_in, &tensor, err);
 
     if (status == ERNIE_OK)
-        status = safetensors_read(loader->file, tensor, 0, tensor->size_bytes, w, err);
-    if (status != ERNIE_OK)
-        return status;
-    hasher_add(loader->hasher, w, tensor->size_bytes);
-    status = load_scale(loader, name, rows, &loaded, err);
+        hasher_begin(loader->hasher, tensor->size_bytes);
+    for (size_t i = 0; status == ERNIE_OK && i < n_out; i += n_at_once) {
+        const size_t n = n_out - i < n_at_once ? n_out - i : n_at_once;
+
+        status = safetensors_read(loader->file, tensor, i * n_in, n * n_in, loader->block, err);
+        if (status != ERNIE_OK)
+            break;
+        hasher_continue(loader->hasher, loader->block, n * n_in);
+        pack_i8_rows(first + i, n, n_in, (const int8_t *)loader->block, out->packed, out->sum);
+    }
     if (status == ERNIE_OK)
-        memcpy(scale, loaded, rows * sizeof *scale);
-    memory_free_aligned(loaded);
+        status = load_scale(loader, name, n_out, &scale, err);
+    if (status == ERNIE_OK)
+        memcpy(out->scale + first, scale, n_out * sizeof *scale);
+    memory_free_aligned(scale);
     return status;
 }
 
@@ -165,7 +174,6 @@ static int load_int8_weights(struct loader *loader, size_t n, const char *const 
 {
     const size_t padded_in = pack_padded(n_in, I8_INPUTS);
     const size_t padded_out = pack_padded(n * n_out, I8_OUTPUTS);
-    int8_t *w = memory_new_aligned(n * n_out, n_in);
     char name[160];
     int status = ERNIE_OK;
 
@@ -174,16 +182,14 @@ static int load_int8_weights(struct loader *loader, size_t n, const char *const 
     out->i8.packed = memory_new_aligned(padded_out, padded_in);
     out->i8.sum = memory_new_aligned(padded_out, sizeof *out->i8.sum);
     out->i8.scale = memory_new_aligned(n * n_out, sizeof *out->i8.scale);
-    if (w == NULL || out->i8.packed == NULL || out->i8.sum == NULL || out->i8.scale == NULL)
-        status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(loader->file));
+    if (out->i8.packed == NULL || out->i8.sum == NULL || out->i8.scale == NULL)
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", safetensors_path(loader->file));
+    memset(out->i8.packed, 0, padded_out * padded_in);
+    memset(out->i8.sum, 0, padded_out * sizeof *out->i8.sum);
     for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
         snprintf(name, sizeof name, "%s.weight", names[i]);
-        status = read_int8(loader, name, n_out, n_in, w + i * n_out * n_in,
-                           out->i8.scale + i * n_out, err);
+        status = pack_int8(loader, name, i * n_out, n_out, n_in, &out->i8, err);
     }
-    if (status == ERNIE_OK)
-        pack_i8(n * n_out, n_in, w, out->i8.packed, out->i8.sum);
-    memory_free_aligned(w);
     return status;
 }
 
