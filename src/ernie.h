@@ -65,7 +65,7 @@ typedef struct ernie_model ernie_model;
 typedef struct ernie_encoder ernie_encoder;
 
 /* Opens a Hugging Face or sentence-transformers directory (config.json,
- * vocab.txt, model.safetensors). NULL means the default model: $ERNIE_MODEL when
+ * vocab.txt, model.safetensors or the files of its index). NULL means the default model: $ERNIE_MODEL when
  * set, else "ernie-micro-zh-en" in $XDG_DATA_HOME/ernie/models, beside the
  * library, or in the installation's data directory. */
 ERNIE_API int ernie_model_open(const char *directory, ernie_model **out, ernie_error *err);
@@ -108,6 +108,24 @@ struct ernie_model_info {
 
 ERNIE_API int ernie_model_info(const ernie_model *model, struct ernie_model_info *out,
                                ernie_error *err);
+
+/* What the numbers of a model are written as; AS_IS: what they were. */
+enum ernie_dtype { ERNIE_AS_IS, ERNIE_F32, ERNIE_F16, ERNIE_BF16 };
+
+struct ernie_convert_report {
+    uint64_t bytes_before, bytes_after; /* of the weights */
+    size_t n_tensors, n_left_out;       /* written, and of training alone */
+    int transposed;                     /* linear layers were [inputs][outputs], as Paddle's */
+};
+
+/* Writes a checkpoint as people have it into a new directory as transformers has it: one
+ * model.safetensors, whatever it was in before (F32, F16 or BF16, in several files with an
+ * index); names without "bert." or "ernie.", weight and bias for gamma and beta; linear
+ * layers [outputs][inputs]. The result has been opened once when this returns. Returns
+ * ERNIE_EINVAL when out exists, or when a number is too large for dtype. report may be
+ * NULL. */
+ERNIE_API int ernie_model_convert(const char *directory, const char *out, enum ernie_dtype dtype,
+                                  struct ernie_convert_report *report, ernie_error *err);
 
 struct ernie_quantize_report {
     uint64_t bytes_before, bytes_after;                /* of model.safetensors */

@@ -22,6 +22,7 @@ libsearch_la_CPPFLAGS = $(AM_CPPFLAGS) -DPACKAGE_VERSION='"$(PACKAGE_VERSION)"'
 
 lib_LTLIBRARIES += libernie.la
 libernie_la_SOURCES = \
+	src/convert.c \
 	src/embedder.c src/embedder.h \
 	src/ingest.c \
 	src/quantize.c \

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "base/system.h"
 #include "ernie.h"
+#include "model/checkpoint.h"
 #include "model/directory.h"
 #include "model/safetensors.h"
 
@@ -385,7 +386,6 @@ int ernie_model_quantize(const char *directory, const char *out, size_t n_texts,
     struct ernie_quantize_report unused;
     struct safetensors *file = NULL;
     ernie_model *model = NULL;
-    char *path = path_join(directory, "model.safetensors");
     int status;
 
     if (n_texts < 2)
@@ -393,17 +393,14 @@ int ernie_model_quantize(const char *directory, const char *out, size_t n_texts,
     if (report == NULL)
         report = &unused;
     memset(report, 0, sizeof *report);
-    if (path == NULL)
-        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", directory);
     status = ernie_model_open(directory, &model, err);
     if (status == ERNIE_OK)
-        status = safetensors_open(path, &file, err);
+        status = checkpoint_open(directory, &file, err);
     if (status == ERNIE_OK) {
-        report->bytes_before = weights_bytes(directory);
+        report->bytes_before = safetensors_size_bytes(file);
         status = quantize(model, file, out, &sample, n_texts >= 2, report, err);
     }
     safetensors_close(file);
     ernie_model_close(model);
-    memory_free(path);
     return status;
 }

@@ -173,6 +173,15 @@ check 'model show json: fingerprint' grep -qE '"fingerprint":"[0-9a-f]{32}"' out
 check 'model show of nothing' run 2 "$ernie" model show /nowhere
 check 'model show of nothing, said' one_line_error '/nowhere/config.json'
 small=$models/../tests/data/encoder/bert-f32
+check 'model convert' run 0 "$ernie" model convert "$small" half --dtype f16
+check 'model convert: report' grep -qE '^half: [0-9]+ tensors, 0 left out$' out
+check 'model convert: half the size' sh -c '
+	test $(($(stat -c %s half/model.safetensors) * 2)) -lt $(($(stat -L -c %s "$0"/model.safetensors) + 9000))' "$small"
+check 'model convert: the new one embeds' run 0 "$ernie" embed --model half 茶
+check 'model convert to what is none' run 2 "$ernie" model convert "$small" half2 --dtype f8
+check 'model convert to what is none, said' one_line_error 'f32 f16 bf16'
+check 'model convert over something' run 2 "$ernie" model convert "$small" half
+check 'model convert over something, said' one_line_error 'half: exists already'
 check 'model quantize' run 0 "$ernie" model quantize "$small" small
 check 'model quantize: report' grep -qE '^cosine +mean 0.99' out
 check 'model quantize: the new one is int8' sh -c '"$0" model show small | grep -q "int8"' "$ernie"
@@ -183,7 +192,7 @@ check 'model quantize of int8' run 2 "$ernie" model quantize small small2
 check 'model quantize of int8, said' one_line_error 'int8 already'
 check 'model quantize by texts' run 0 "$ernie" model quantize "$small" small3 --calibrate texts
 check 'model of nothing' run 2 "$ernie" model
-check 'model of nothing, said' one_line_error 'show, quantize'
+check 'model of nothing, said' one_line_error 'show, convert, quantize'
 check 'model add-tokens' run 0 "$ernie" model add-tokens "$small" grown 深度检索 GraphRAG 丆
 check 'model add-tokens says how many' grep -qx 'grown: 2 tokens added' out
 check 'model add-tokens says what was there' grep -q '^ernie: 丆: the model has it already$' err

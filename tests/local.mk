@@ -98,6 +98,11 @@ check_PROGRAMS += check_vocabulary
 check_vocabulary_SOURCES = tests/check_vocabulary.c tests/faults.h src/vocabulary.c
 check_vocabulary_CPPFLAGS = $(TEST_CPPFLAGS)
 check_vocabulary_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
+check_PROGRAMS += check_convert
+
+check_convert_SOURCES = tests/check_convert.c tests/faults.h src/convert.c
+check_convert_CPPFLAGS = $(TEST_CPPFLAGS)
+check_convert_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 
 check_PROGRAMS += check_document
 
@@ -201,7 +206,7 @@ EXTRA_DIST += \
 check_SCRIPTS += tests/check_cli.sh
 EXTRA_DIST += tests/check_cli.sh tests/cli.sh tests/compare_encoder.py \
 	tests/compare_heads.py \
-	tests/compare_modules.py tests/data/modules tests/questions.sh \
+	tests/compare_convert.py tests/compare_modules.py tests/data/modules tests/questions.sh \
 	tests/questions.tsv tests/data/encoder
 # What the scripts run; examples/search.sql is run by check_extension.sh.
 tests/check_cli.log: ernie$(EXEEXT)

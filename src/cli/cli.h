@@ -24,6 +24,7 @@ struct arguments {
     const char *calibrate;
     const char *rerank;
     enum format format;
+    enum ernie_dtype dtype;
     size_t k, n_threads, max_tokens, dim;
     int all_chunks, hidden, embeddings, tokens, pairs;
     size_t n_excludes;
@@ -52,7 +53,8 @@ enum {
     OPTION_CALIBRATE = 1 << 15,
     OPTION_TOKENS = 1 << 16,
     OPTION_PAIRS = 1 << 17,
-    OPTION_RERANK = 1 << 18
+    OPTION_RERANK = 1 << 18,
+    OPTION_DTYPE = 1 << 19
 };
 
 struct command {

@@ -1,5 +1,5 @@
-/* ernie model show DIR | quantize DIR OUT | add-tokens DIR OUT TOKEN...: what a model is,
- * and another one made of it. */
+/* ernie model show DIR | convert DIR OUT | quantize DIR OUT | add-tokens DIR OUT TOKEN...:
+ * what a model is, and another one made of it. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +96,25 @@ static int show(const struct arguments *arguments)
     return status;
 }
 
+/* ---- convert ----------------------------------------------------------- */
+
+static int convert(const struct arguments *arguments)
+{
+    struct ernie_convert_report report;
+    ernie_error err;
+
+    if (arguments->n_words != 3)
+        return fail("model convert: needs a model's directory and a new one's name");
+    if (ernie_model_convert(arguments->words[1], arguments->words[2], arguments->dtype, &report,
+                            &err) != ERNIE_OK)
+        return fail_with(&err);
+    printf("%s: %zu tensors, %zu left out%s\n", arguments->words[2], report.n_tensors,
+           report.n_left_out, report.transposed ? ", linear layers transposed" : "");
+    printf("%-10s %.1f MB, from %.1f MB\n", "size", (double)report.bytes_after / 1e6,
+           (double)report.bytes_before / 1e6);
+    return EXIT_FOUND;
+}
+
 /* ---- quantize ---------------------------------------------------------- */
 
 static void print_report(const char *out, const struct ernie_quantize_report *report)
@@ -170,9 +189,11 @@ int cmd_model(const struct arguments *arguments)
 
     if (strcmp(what, "show") == 0)
         return show(arguments);
+    if (strcmp(what, "convert") == 0)
+        return convert(arguments);
     if (strcmp(what, "quantize") == 0)
         return quantize(arguments);
     if (strcmp(what, "add-tokens") == 0)
         return add_tokens(arguments);
-    return fail("model: what to do is one of: show, quantize, add-tokens");
+    return fail("model: what to do is one of: show, convert, quantize, add-tokens");
 }

@@ -29,7 +29,8 @@ enum {
     LONG_CALIBRATE,
     LONG_TOKENS,
     LONG_PAIRS,
-    LONG_RERANK
+    LONG_RERANK,
+    LONG_DTYPE
 };
 
 static const struct option_row rows[] = {
@@ -52,6 +53,7 @@ static const struct option_row rows[] = {
     { OPTION_TOKENS, LONG_TOKENS, "tokens", NULL, "the vector of each token, not of the text" },
     { OPTION_PAIRS, LONG_PAIRS, "pairs", NULL, "texts come in twos; lines have a tab between" },
     { OPTION_RERANK, LONG_RERANK, "rerank", "DIR", "a cross-encoder that orders the best 50 anew" },
+    { OPTION_DTYPE, LONG_DTYPE, "dtype", "NAME", "convert to: f32 f16 bf16" },
     { OPTION_THREADS, 't', "threads", "N", "threads ($ERNIE_THREADS, else one a core)" },
 };
 #define N_ROWS (sizeof rows / sizeof rows[0])
@@ -121,6 +123,19 @@ static int parse_format(const struct command *command, const char *text, enum fo
     return fail("--format %s: not one of: %s", text, command->formats);
 }
 
+static int parse_dtype(const char *text, enum ernie_dtype *out)
+{
+    static const char *const names[] = { "", "f32", "f16", "bf16" };
+
+    for (int i = ERNIE_F32; i <= ERNIE_BF16; i++) {
+        if (strcmp(names[i], text) == 0) {
+            *out = (enum ernie_dtype)i;
+            return -1;
+        }
+    }
+    return fail("--dtype %s: not one of: f32 f16 bf16", text);
+}
+
 static int set_option(const struct command *command, int letter, const char *value,
                       struct arguments *out)
 {
@@ -176,6 +191,8 @@ static int set_option(const struct command *command, int letter, const char *val
     case LONG_RERANK:
         out->rerank = value;
         return -1;
+    case LONG_DTYPE:
+        return parse_dtype(value, &out->dtype);
     case LONG_DIM:
         return parse_count("--dim", value, &out->dim);
     case 't':

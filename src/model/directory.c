@@ -236,18 +236,20 @@ int directory_writer_new(const char *directory, const char *out, struct director
     return ERNIE_OK;
 }
 
-/* The header: {"name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},...}, padded
- * with spaces so that the data starts at a multiple of 8. */
+/* The header: {"__metadata__":{...},"name":{"dtype":"F32","shape":[2,3],
+ * "data_offsets":[0,24]},...}, padded with spaces so that the data starts at a multiple
+ * of 8. */
 static void append_header(struct buffer *out, size_t n, const struct tensor *tensors)
 {
     static const char *const types[] = { "F32", "F16", "BF16", "I8" };
     uint64_t offset = 0;
 
-    buffer_append_char(out, '{');
+    /* Releases of transformers before 5 ask for the format, PyTorch's. */
+    buffer_append_text(out, "{\"__metadata__\":{\"format\":\"pt\"}");
     for (size_t i = 0; i < n; i++) {
         const struct tensor *tensor = &tensors[i];
 
-        buffer_append_text(out, i > 0 ? "," : "");
+        buffer_append_char(out, ',');
         json_append_text(out, tensor->name);
         buffer_printf(out, ":{\"dtype\":\"%s\",\"shape\":[", types[tensor->type]);
         for (size_t j = 0; j < tensor->n_dimensions; j++)

@@ -2,6 +2,7 @@ noinst_LTLIBRARIES += libmodel.la
 libmodel_la_SOURCES = \
 	src/model/added_tokens.c src/model/added_tokens.h \
 	src/model/charsmap.c src/model/charsmap.h \
+	src/model/checkpoint.c src/model/checkpoint.h \
 	src/model/config.c src/model/config.h \
 	src/model/directory.c src/model/directory.h \
 	src/model/encoder.c src/model/encoder.h \

@@ -11,6 +11,7 @@
 #include "base/float_state.h"
 #include "base/memory.h"
 #include "base/system.h"
+#include "model/checkpoint.h"
 #include "model/directory.h"
 #include "model/head.h"
 #include "model/module.h"
@@ -102,40 +103,16 @@ static int find_default(char **out, ernie_error *err)
 
 /* ---- opening ----------------------------------------------------------- */
 
-/* Formats that run code when they are read, or that are no checkpoint of this kind,
- * are never opened; what to do instead is said. status: of the file that is wanted. */
-static int refuse_other_format(const char *directory, int status, ernie_error *err)
-{
-    char *other = directory_other_weights(directory);
-
-    if (other == NULL)
-        return status;
-    status = error_set(err, ERNIE_EFORMAT,
-                       "%s: only model.safetensors is read; convert it once in Python: "
-                       "AutoModel.from_pretrained(DIR).save_pretrained(DIR, max_shard_size=\"99GB\"), "
-                       "where DIR is a checkpoint of PyTorch",
-                       other);
-    memory_free(other);
-    return status;
-}
-
 static int load_weights(struct ernie_model *model, struct hasher *hasher, ernie_error *err)
 {
     struct safetensors *file = NULL;
-    char *path = path_join(model->directory, "model.safetensors");
-    int status;
+    int status = checkpoint_open(model->directory, &file, err);
 
-    if (path == NULL)
-        return error_set(err, ERNIE_ENOMEM, "model: out of memory");
-    status = safetensors_open(path, &file, err);
-    if (status == ERNIE_ENOTFOUND)
-        status = refuse_other_format(model->directory, status, err);
-    else if (status == ERNIE_OK)
+    if (status == ERNIE_OK)
         status = weights_load(file, &model->config, hasher, &model->weights, err);
     if (status == ERNIE_OK)
         status = head_load(model->directory, file, &model->config, hasher, &model->head, err);
     safetensors_close(file);
-    memory_free(path);
     return status;
 }
 
@@ -238,7 +215,7 @@ static int load(struct ernie_model *model, ernie_error *err)
     if (status == ERNIE_OK)
         status = model_config_load(model->directory, &model->config, err);
     if (status == ERNIE_ENOTFOUND)
-        status = refuse_other_format(model->directory, status, err);
+        status = checkpoint_refuse_other(model->directory, status, err);
     if (status == ERNIE_OK)
         status = load_weights(model, hasher, err);
     /* After the weights, which prove that the model has as many words as it says. */
@@ -433,13 +410,8 @@ int ernie_model_info(const ernie_model *model, struct ernie_model_info *out, ern
 {
     const struct model_config *config = &model->config;
     struct safetensors *file = NULL;
-    char *path = path_join(model->directory, "model.safetensors");
-    int status;
+    int status = checkpoint_open(model->directory, &file, err);
 
-    if (path == NULL)
-        return error_set(err, ERNIE_ENOMEM, "model: out of memory");
-    status = safetensors_open(path, &file, err);
-    memory_free(path);
     if (status != ERNIE_OK)
         return status;
     memset(out, 0, sizeof *out);
@@ -456,6 +428,7 @@ int ernie_model_info(const ernie_model *model, struct ernie_model_info *out, ern
     out->n_labels = ernie_model_n_labels(model);
     out->kernel = model->weights->kernel->name;
     name_poolings(config, sizeof out->pooling, out->pooling);
+    out->weights_bytes = safetensors_size_bytes(file);
     for (size_t i = 0; i < safetensors_count(file); i++) {
         const struct tensor *tensor = safetensors_at(file, i);
         const size_t n = strlen(tensor->name);
@@ -465,8 +438,6 @@ int ernie_model_info(const ernie_model *model, struct ernie_model_info *out, ern
         out->n_parameters += tensor->size_bytes / tensor_type_size(tensor->type);
         if (tensor->type == TENSOR_I8)
             out->n_int8_parameters += tensor->size_bytes;
-        if (tensor->start + tensor->size_bytes > out->weights_bytes)
-            out->weights_bytes = tensor->start + tensor->size_bytes;
     }
     safetensors_close(file);
     return ERNIE_OK;

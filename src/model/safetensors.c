@@ -22,6 +22,8 @@ struct safetensors {
     char *header; /* its text; the names are in it */
     struct tensor *tensor; /* [n], by name once opened */
     size_t n, capacity;
+    size_t n_parts; /* files joined in this one, which then has neither fd nor header */
+    struct safetensors **part;
 };
 
 const char *safetensors_path(const struct safetensors *file)
@@ -35,6 +37,9 @@ void safetensors_close(struct safetensors *file)
         return;
     if (file->fd >= 0)
         system_table.close(file->fd);
+    for (size_t i = 0; i < file->n_parts; i++)
+        safetensors_close(file->part[i]);
+    memory_free(file->part);
     memory_free(file->header);
     memory_free(file->tensor);
     memory_free(file->path);
@@ -317,7 +322,7 @@ static int place_tensor(const struct safetensors *file, struct tensor *tensor, s
 static int read_tensor(struct reader *reader, const char *name, ernie_error *err)
 {
     struct safetensors *file = reader->file;
-    struct tensor tensor = { .name = name };
+    struct tensor tensor = { .name = name, .file = file };
     uint64_t offsets[2] = { 0, 0 };
     size_t number_bytes = 0;
     unsigned seen = 0;
@@ -409,6 +414,16 @@ static void sort(struct safetensors *file, int (*compare)(const void *, const vo
         qsort(file->tensor, file->n, sizeof *file->tensor, compare);
 }
 
+/* As they are found later, and each once. */
+static int sort_by_name(struct safetensors *file, ernie_error *err)
+{
+    sort(file, compare_names);
+    for (size_t i = 1; i < file->n; i++)
+        if (compare_names(&file->tensor[i - 1], &file->tensor[i]) == 0)
+            return bad(file, file->tensor[i].name, "there twice", err);
+    return ERNIE_OK;
+}
+
 /* Tensors in the order of the data must follow each other to its very end. */
 static int check_tiling(struct safetensors *file, ernie_error *err)
 {
@@ -422,13 +437,9 @@ static int check_tiling(struct safetensors *file, ernie_error *err)
     }
     if (end != file->data_size)
         return error_set(err, ERNIE_EFORMAT, "%s: bytes after the last tensor", file->path);
-    sort(file, compare_names);
-    for (size_t i = 1; i < file->n; i++)
-        if (compare_names(&file->tensor[i - 1], &file->tensor[i]) == 0)
-            return bad(file, file->tensor[i].name, "there twice", err);
     for (size_t i = 0; i < file->n; i++)
         file->tensor[i].start += file->data_start;
-    return ERNIE_OK;
+    return sort_by_name(file, err);
 }
 
 static int parse_header(struct safetensors *file, size_t size, ernie_error *err)
@@ -512,6 +523,53 @@ int safetensors_open(const char *path, struct safetensors **out, ernie_error *er
     return ERNIE_OK;
 }
 
+int safetensors_join(const char *path, size_t n, struct safetensors *const *files,
+                     struct safetensors **out, ernie_error *err)
+{
+    struct safetensors *joined = memory_new(1, sizeof *joined);
+    size_t n_tensors = 0;
+    int status;
+
+    for (size_t i = 0; i < n; i++)
+        n_tensors += files[i]->n;
+    if (joined != NULL) {
+        joined->fd = -1;
+        joined->path = memory_copy_text(path, strlen(path));
+        joined->part = memory_new(n, sizeof *joined->part);
+        joined->tensor = memory_new(n_tensors, sizeof *joined->tensor);
+    }
+    if (joined == NULL || joined->path == NULL || joined->part == NULL || joined->tensor == NULL) {
+        for (size_t i = 0; i < n; i++)
+            safetensors_close(files[i]);
+        safetensors_close(joined);
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
+    }
+    joined->n_parts = n;
+    for (size_t i = 0; i < n; i++) {
+        joined->part[i] = files[i];
+        for (size_t j = 0; j < files[i]->n; j++)
+            joined->tensor[joined->n++] = files[i]->tensor[j];
+    }
+    status = n_tensors > MAX_TENSORS ? error_set(err, ERNIE_EFORMAT, "%s: more than %d tensors",
+                                                 path, MAX_TENSORS)
+                                     : sort_by_name(joined, err);
+    if (status != ERNIE_OK) {
+        safetensors_close(joined);
+        return status;
+    }
+    *out = joined;
+    return ERNIE_OK;
+}
+
+uint64_t safetensors_size_bytes(const struct safetensors *file)
+{
+    uint64_t size = file->data_start + file->data_size;
+
+    for (size_t i = 0; i < file->n_parts; i++)
+        size += safetensors_size_bytes(file->part[i]);
+    return size;
+}
+
 const struct tensor *safetensors_find(const struct safetensors *file, const char *name)
 {
     const struct tensor key = { .name = name };
@@ -524,7 +582,7 @@ int safetensors_read(const struct safetensors *file, const struct tensor *tensor
 {
     if (offset > tensor->size_bytes || size > tensor->size_bytes - offset)
         return error_set(err, ERNIE_EINVAL, "%s: %s: read past its end", file->path, tensor->name);
-    return read_at(file, tensor->start + offset, size, out, err);
+    return read_at(tensor->file, tensor->start + offset, size, out, err);
 }
 
 size_t safetensors_count(const struct safetensors *file)
@@ -576,4 +634,50 @@ void tensor_widen(enum tensor_type type, size_t n, const uint8_t *bytes, float *
         for (size_t i = 0; i < n; i++)
             out[i] = (float)(int8_t)bytes[i];
     }
+}
+
+/* bits without its n lowest, rounded to nearest, ties to even. */
+static uint32_t shift_rounded(uint32_t bits, unsigned n)
+{
+    const uint32_t rest = bits & ((1u << n) - 1), half = 1u << (n - 1), kept = bits >> n;
+
+    return kept + (rest > half || (rest == half && (kept & 1)));
+}
+
+/* Of the magnitude's bits, without the sign. Exponents are biased by 127 here and by 15
+ * there; below 2^-14 a half counts in units of 2^-24. */
+static uint16_t to_f16(uint32_t magnitude)
+{
+    const uint32_t exponent = magnitude >> 23;
+
+    if (exponent >= 143) /* 2^16 */
+        return 0x7c00;
+    if (exponent >= 113)
+        return (uint16_t)shift_rounded(magnitude - (112u << 23), 13);
+    if (exponent < 102) /* less than half a unit */
+        return 0;
+    return (uint16_t)shift_rounded((magnitude & 0x7fffff) | 0x800000, 126 - exponent);
+}
+
+int tensor_narrow(enum tensor_type type, size_t n, const float *in, uint8_t *bytes)
+{
+    const uint16_t infinity = type == TENSOR_F16 ? 0x7c00 : 0x7f80;
+
+    if (type == TENSOR_F32) {
+        memcpy(bytes, in, n * sizeof *in);
+        return 1;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        uint16_t half;
+
+        memcpy(&bits, &in[i], sizeof bits);
+        half = type == TENSOR_F16 ? to_f16(bits & 0x7fffffff)
+                                  : (uint16_t)shift_rounded(bits & 0x7fffffff, 16);
+        if (half >= infinity)
+            return 0;
+        half |= (uint16_t)(bits >> 16 & 0x8000);
+        memcpy(bytes + 2 * i, &half, sizeof half);
+    }
+    return 1;
 }

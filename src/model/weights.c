@@ -38,8 +38,11 @@ static int find(const struct loader *loader, const char *name, size_t rows, size
     if (tensor->n_dimensions == 2
             ? tensor->shape[0] != rows || tensor->shape[1] != columns
             : tensor->n_dimensions != 1 || columns != 1 || tensor->shape[0] != rows)
-        return error_set(err, ERNIE_EFORMAT, "%s: %s: shape is not %zu x %zu, as config.json says",
-                         path, full, rows, columns);
+        return error_set(err, ERNIE_EFORMAT, "%s: %s: shape is not %zu x %zu, as config.json says%s",
+                         path, full, rows, columns,
+                         tensor->shape[0] == columns && tensor->shape[1] == rows
+                             ? ", but transposed: see `ernie model convert`"
+                             : "");
     if (tensor->type == TENSOR_OTHER)
         return error_set(err, ERNIE_EFORMAT, "%s: %s: dtype is none of F32, F16, BF16, I8", path,
                          full);
