@@ -116,7 +116,7 @@ void ernie_encoder_free(ernie_encoder *encoder)
     memory_free(encoder);
 }
 
-size_t encoder_n_threads(const ernie_encoder *encoder)
+size_t ernie_encoder_n_threads(const ernie_encoder *encoder)
 {
     return encoder->n_lanes;
 }

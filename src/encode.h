@@ -9,6 +9,5 @@
 int encode_texts(ernie_encoder *encoder, size_t n, const char *const *texts, const size_t *sizes,
                  const struct ernie_encode_options *options, float *out, ernie_error *err);
 
-size_t encoder_n_threads(const ernie_encoder *encoder);
 
 #endif

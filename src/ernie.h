@@ -197,10 +197,13 @@ ERNIE_API int ernie_chunk(const ernie_model *model, const char *text, struct ern
                           ernie_error *err);
 ERNIE_API void ernie_chunks_reset(struct ernie_chunks *chunks);
 
-/* n_threads: how many threads share the texts of one call (0: one a core). */
+/* n_threads: how many threads share the texts of one call (0: what $ERNIE_THREADS says, else
+ * one a core). */
 ERNIE_API int ernie_encoder_new(const ernie_model *model, size_t n_threads, ernie_encoder **out,
                                 ernie_error *err);
 ERNIE_API void ernie_encoder_free(ernie_encoder *encoder);
+/* How many threads it has: fewer than were asked for when they cannot be started. */
+ERNIE_API size_t ernie_encoder_n_threads(const ernie_encoder *encoder);
 
 /* Turns n texts into n embeddings: the token vectors of the last layer pooled
  * as the model says (mean unless it names another way), put through the dense
@@ -331,7 +334,7 @@ struct ernie_progress {
 typedef int (*ernie_progress_fn)(void *data, const struct ernie_progress *progress);
 
 struct ernie_index_options {
-    size_t n_threads; /* 0: one a core */
+    size_t n_threads; /* 0: $ERNIE_THREADS, else one a core */
     size_t n_excludes;
     const char *const *excludes; /* [n_excludes], patterns as in .gitignore */
     int hidden;                  /* take files and folders whose name starts with a dot */

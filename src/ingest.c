@@ -489,7 +489,7 @@ static int ingest_init(struct ingest *ingest, struct ernie_database *database,
         status = ernie_encoder_new(database->model, options != NULL ? options->n_threads : 0,
                                    &ingest->encoder, err);
     if (status == ERNIE_OK)
-        ingest->n_threads = encoder_n_threads(ingest->encoder);
+        ingest->n_threads = ernie_encoder_n_threads(ingest->encoder);
     if (status == ERNIE_OK)
         status = embedder_new(ingest->encoder, &ingest->how,
                               ingest->n_threads * CHUNKS_PER_THREAD, &ingest->embedder, err);

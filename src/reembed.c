@@ -88,7 +88,7 @@ static int reembed_init(struct reembed *reembed, struct ernie_database *database
     reembed->now.stage = ERNIE_STAGE_EMBED;
     reembed->now.n_files_total = reembed->now.n_files_done = counts.n_documents;
     reembed->now.n_bytes_total = n_text_bytes;
-    reembed->capacity = CHUNKS_PER_THREAD * encoder_n_threads(reembed->encoder);
+    reembed->capacity = CHUNKS_PER_THREAD * ernie_encoder_n_threads(reembed->encoder);
     reembed->ids = memory_new(reembed->capacity, sizeof *reembed->ids);
     reembed->texts = memory_new(reembed->capacity, sizeof *reembed->texts);
     reembed->sizes = memory_new(reembed->capacity, sizeof *reembed->sizes);

@@ -701,6 +701,31 @@ START_TEST(test_pool_runs_each_lane_once_a_round)
 }
 END_TEST
 
+START_TEST(test_pool_takes_its_number_of_threads_from_the_environment)
+{
+    static const char *const wrong[] = { "0", "x", "2x", "-1", " 2", "+2", "1.5" };
+    struct pool *pool;
+    ernie_error err;
+
+    setenv("ERNIE_THREADS", "3", 1);
+    ck_assert_int_eq(pool_new(0, &pool, NULL), ERNIE_OK);
+    ck_assert_uint_eq(pool_n_threads(pool), 3);
+    pool_free(pool);
+    ck_assert_int_eq(pool_new(2, &pool, NULL), ERNIE_OK); /* who asks for some gets them */
+    ck_assert_uint_eq(pool_n_threads(pool), 2);
+    pool_free(pool);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        setenv("ERNIE_THREADS", wrong[i], 1);
+        ck_assert_int_eq(pool_new(0, &pool, &err), ERNIE_EINVAL);
+        ck_assert_ptr_nonnull(strstr(err.message, wrong[i]));
+    }
+    setenv("ERNIE_THREADS", "", 1);
+    ck_assert_int_eq(pool_new(0, &pool, NULL), ERNIE_OK);
+    pool_free(pool);
+    unsetenv("ERNIE_THREADS");
+}
+END_TEST
+
 static Suite *suite(void)
 {
     const struct {
@@ -742,7 +767,8 @@ static Suite *suite(void)
             test_file_goes_on_after_short_counts_and_interrupts, test_paths,
             test_path_resolve_follows_links },
           1 },
-        { "pool", { test_pool_runs_each_lane_once_a_round }, 0 },
+        { "pool", { test_pool_runs_each_lane_once_a_round,
+                    test_pool_takes_its_number_of_threads_from_the_environment }, 0 },
     };
     Suite *s = suite_create("base");
 

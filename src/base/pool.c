@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/float_state.h"
@@ -61,6 +62,24 @@ static size_t count_cores(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
 }
 
+/* $ERNIE_THREADS, else one a core: this is the one place that decides. */
+static int default_threads(size_t *out, ernie_error *err)
+{
+    const char *text = secure_getenv("ERNIE_THREADS");
+    unsigned long n;
+    char *end;
+
+    if (text == NULL || text[0] == '\0') {
+        *out = count_cores();
+        return ERNIE_OK;
+    }
+    n = strtoul(text, &end, 10); /* what is too large becomes the largest */
+    if (n == 0 || *end != '\0' || text[0] < '0' || text[0] > '9')
+        return error_set(err, ERNIE_EINVAL, "ERNIE_THREADS %s: not a number of 1 or more", text);
+    *out = n;
+    return ERNIE_OK;
+}
+
 /* Whether the process was forked off the one that made the pool: its threads stayed there,
  * and what they wait for is not to be touched. */
 static int is_forked(const struct pool *pool)
@@ -70,11 +89,13 @@ static int is_forked(const struct pool *pool)
 
 int pool_new(size_t n_threads, struct pool **out, ernie_error *err)
 {
-    struct pool *pool = memory_new(1, sizeof *pool);
+    struct pool *pool;
     sigset_t all, old;
+    int status = n_threads == 0 ? default_threads(&n_threads, err) : ERNIE_OK;
 
-    if (n_threads == 0)
-        n_threads = count_cores();
+    if (status != ERNIE_OK)
+        return status;
+    pool = memory_new(1, sizeof *pool);
     if (n_threads > MAX_THREADS)
         n_threads = MAX_THREADS;
     if (pool != NULL)

@@ -9,7 +9,8 @@
 
 struct pool;
 
-/* n_threads counts the caller; 0 means one a core. Threads that cannot be started are
+/* n_threads counts the caller; 0 means what $ERNIE_THREADS says (ERNIE_EINVAL when that is
+ * no number), else one a core. Threads that cannot be started are
  * done without: pool_n_threads tells how many there are. A process forked off later has
  * none but the caller. */
 int pool_new(size_t n_threads, struct pool **out, ernie_error *err);

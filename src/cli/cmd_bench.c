@@ -1,6 +1,5 @@
 /* How fast a model encodes on this machine. Rounds are many and the middle one counts:
  * machines share their cores, and a mean would tell of the neighbours. */
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -169,6 +168,7 @@ static int measure(const ernie_model *model, const struct texts *texts, float *o
         status = time_rounds(all, texts->n, text, 1, N_ROUNDS, out, seconds, err);
     if (status != ERNIE_OK)
         goto done;
+    figures->n_threads = ernie_encoder_n_threads(all);
     figures->encode_s = seconds[N_ROUNDS / 2];
     status = time_query(all, out, &figures->all_threads, err);
     figures->encoder_bytes = resident_bytes() - resident;
@@ -233,13 +233,6 @@ static void print_text(const struct figures *figures)
     printf("  encoder    %.1f MB\n", (double)figures->encoder_bytes / 1e6);
 }
 
-static size_t count_cores(void)
-{
-    cpu_set_t set;
-
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
-}
-
 static int bench_encode(const struct arguments *arguments)
 {
     struct figures figures = { 0 };
@@ -250,7 +243,7 @@ static int bench_encode(const struct arguments *arguments)
     double started;
     int status = make_texts(arguments, &texts);
 
-    figures.n_threads = arguments->n_threads != 0 ? arguments->n_threads : count_cores();
+    figures.n_threads = arguments->n_threads;
     figures.model_bytes = resident_bytes();
     started = seconds_now();
     if (status == EXIT_FOUND)

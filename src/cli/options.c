@@ -250,9 +250,6 @@ int options_parse(const struct command *command, int argc, char **argv, struct a
                         command->name);
         status = set_option(command, letter, optarg, out);
     }
-    if (status < 0 && (command->options & OPTION_THREADS) != 0 && out->n_threads == 0 &&
-        getenv("ERNIE_THREADS") != NULL)
-        status = parse_count("ERNIE_THREADS", getenv("ERNIE_THREADS"), &out->n_threads);
     out->n_words = (size_t)(argc - optind);
     out->words = argv + optind;
     return status;
