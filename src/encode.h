@@ -9,5 +9,4 @@
 int encode_texts(ernie_encoder *encoder, size_t n, const char *const *texts, const size_t *sizes,
                  const struct ernie_encode_options *options, float *out, ernie_error *err);
 
-
 #endif

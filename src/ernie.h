@@ -134,7 +134,7 @@ struct ernie_quantize_report {
     double cosine_mean, cosine_least;                  /* to the original's embeddings */
     double tokens_per_s_before, tokens_per_s_after;    /* on all cores */
     const char *clipping; /* what a row's scale is: "greatest" weight to 127, or the least
-                             sum of "squares" lost */
+                             sum of "squares" lost by weights, or by "outputs" over texts */
 };
 
 /* Writes the model with int8 weights into a new directory, a quarter of the size, which

@@ -1,9 +1,10 @@
 /* A model's weights as int8, one scale an output: rows of w as q * scale with q in
- * -127..127, chosen per row without looking at data (the greatest weight becomes 127), or
- * by what is lost. Nagel et al. 2021, "A White Paper on Neural Network Quantization",
- * sections 2 and 3. */
+ * -127..127, chosen per row without looking at data (the greatest weight becomes 127), by
+ * what the weights lose, or by what the outputs lose when the inputs are those of texts.
+ * Nagel et al. 2021, "A White Paper on Neural Network Quantization", sections 2 and 3. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <fcntl.h>
@@ -16,12 +17,14 @@
 #include "ernie.h"
 #include "model/checkpoint.h"
 #include "model/directory.h"
+#include "model/model.h"
 #include "model/safetensors.h"
+#include "model/weights.h"
 
 /* What a row's scale is chosen by. */
-enum clipping { CLIPPING_GREATEST, CLIPPING_SQUARES, N_CLIPPINGS };
+enum clipping { CLIPPING_GREATEST, CLIPPING_SQUARES, CLIPPING_OUTPUTS, N_CLIPPINGS };
 
-static const char *const clipping_names[] = { "greatest", "squares" };
+static const char *const clipping_names[] = { "greatest", "squares", "outputs" };
 
 /* Texts for the report where none are given. */
 static const char *const own_texts[] = {
@@ -49,20 +52,24 @@ static void round_row(size_t n, const float *w, float scale, int8_t *q)
     }
 }
 
-static double squares_lost(size_t n, const float *w, float scale, const int8_t *q)
+/* squares [n]: what each input's square is, in sum; NULL: all the same. Of inputs that
+ * vary each for itself, the sum is the output's expected squared error, but for a factor. */
+static double squares_lost(size_t n, const float *w, const double *squares, float scale,
+                           const int8_t *q)
 {
     double sum = 0;
 
     for (size_t i = 0; i < n; i++) {
         double lost = (double)w[i] - (double)scale * q[i];
 
-        sum += lost * lost;
+        sum += lost * lost * (squares != NULL ? squares[i] : 1);
     }
     return sum;
 }
 
 /* The scale of a row, and the row by it. */
-static float quantize_row(enum clipping clipping, size_t n, const float *w, int8_t *q)
+static float quantize_row(enum clipping clipping, size_t n, const float *w,
+                          const double *squares, int8_t *q)
 {
     float greatest = 0, best;
     double least;
@@ -73,13 +80,13 @@ static float quantize_row(enum clipping clipping, size_t n, const float *w, int8
     round_row(n, w, best, q);
     if (clipping == CLIPPING_GREATEST || greatest == 0)
         return best;
-    least = squares_lost(n, w, best, q);
+    least = squares_lost(n, w, squares, best, q);
     for (int percent = 98; percent >= 60; percent -= 2) {
         const float scale = greatest / 127 * (float)percent / 100;
         double lost;
 
         round_row(n, w, scale, q);
-        lost = squares_lost(n, w, scale, q);
+        lost = squares_lost(n, w, squares, scale, q);
         if (lost < least) {
             least = lost;
             best = scale;
@@ -106,6 +113,7 @@ static int is_quantized(const struct tensor *tensor)
 
 struct plan {
     const struct safetensors *file;
+    const struct weights *weights; /* of the same model, with squares measured or without */
     size_t n;
     struct tensor *tensor; /* [n], as they will be written */
     char (*scale_name)[200];
@@ -154,11 +162,37 @@ static int plan_init(struct plan *plan, const struct safetensors *file, ernie_er
     return ERNIE_OK;
 }
 
+/* The squares of what a matrix is multiplied with; NULL: not measured, or not multiplied. */
+static const double *find_squares(const struct weights *weights, const struct tensor *tensor)
+{
+    static const char layers[] = "encoder.layer.", self[] = ".attention.self.";
+    const char *at = strstr(tensor->name, layers);
+    const struct layer *layer;
+    const struct linear *linear;
+    unsigned long i;
+    char *part;
+
+    if (at == NULL)
+        return NULL;
+    i = strtoul(at + sizeof layers - 1, &part, 10);
+    if (i >= weights->n_layers)
+        return NULL;
+    layer = &weights->layer[i];
+    linear = strncmp(part, self, sizeof self - 1) == 0           ? &layer->query_key_value
+             : strcmp(part, ".attention.output.dense.weight") == 0 ? &layer->attention_output
+             : strcmp(part, ".intermediate.dense.weight") == 0     ? &layer->intermediate
+             : strcmp(part, ".output.dense.weight") == 0           ? &layer->output
+                                                                   : NULL;
+    return linear != NULL && linear->n_in == tensor->shape[1] ? linear->squares : NULL;
+}
+
 static int write_quantized(struct directory_writer *writer, const struct plan *plan,
                            const struct tensor *tensor, enum clipping clipping, ernie_error *err)
 {
     const size_t n_rows = tensor->shape[0], n = tensor->shape[1];
     const size_t row_bytes = n * tensor_type_size(tensor->type);
+    const double *squares =
+        clipping == CLIPPING_OUTPUTS ? find_squares(plan->weights, tensor) : NULL;
     float *scale = memory_new_aligned(n_rows, sizeof *scale);
     float *row = memory_new_aligned(n, sizeof *row);
     uint8_t *bytes = memory_new_aligned(row_bytes, 1);
@@ -172,7 +206,7 @@ static int write_quantized(struct directory_writer *writer, const struct plan *p
         if (status != ERNIE_OK)
             break;
         tensor_widen(tensor->type, n, bytes, row);
-        scale[i] = quantize_row(clipping, n, row, q);
+        scale[i] = quantize_row(clipping, n, row, squares, q);
         status = directory_writer_data(writer, q, n, err);
     }
     if (status == ERNIE_OK)
@@ -268,6 +302,32 @@ static int embed(const ernie_model *model, const struct sample *sample, float *o
     return status;
 }
 
+/* Has the original add up the squares of its layers' inputs over the texts that may choose. */
+static int measure(ernie_model *model, const struct sample *sample, ernie_error *err)
+{
+    ernie_encoder *encoder = NULL;
+    float *out = memory_new_aligned(sample->n / 2, ernie_model_dim(model) * sizeof *out);
+    int status = out == NULL ? error_set(err, ERNIE_ENOMEM, "model: out of memory")
+                             : ernie_encoder_new(model, 1, &encoder, err);
+
+    for (size_t i = 0; status == ERNIE_OK && i < model->weights->n_layers; i++) {
+        struct layer *layer = &model->weights->layer[i];
+        struct linear *const linears[] = { &layer->query_key_value, &layer->attention_output,
+                                           &layer->intermediate, &layer->output };
+
+        for (size_t j = 0; status == ERNIE_OK && j < 4; j++) {
+            linears[j]->squares = memory_new(linears[j]->n_in, sizeof(double));
+            if (linears[j]->squares == NULL)
+                status = error_set(err, ERNIE_ENOMEM, "model: out of memory");
+        }
+    }
+    if (status == ERNIE_OK)
+        status = ernie_encode(encoder, sample->n / 2, sample->texts, out, err);
+    ernie_encoder_free(encoder);
+    memory_free_aligned(out);
+    return status;
+}
+
 /* The written model's cosines to the original: first those of the texts that may choose
  * between clippings, then those that only judge. */
 static int judge(const char *directory, const struct sample *sample, double *choosing,
@@ -344,7 +404,7 @@ static int write_best(struct directory_writer *writer, const struct plan *plan,
     return status;
 }
 
-static int quantize(const ernie_model *model, const struct safetensors *file, const char *out,
+static int quantize(ernie_model *model, const struct safetensors *file, const char *out,
                     struct sample *sample, int calibrate, struct ernie_quantize_report *report,
                     ernie_error *err)
 {
@@ -355,6 +415,7 @@ static int quantize(const ernie_model *model, const struct safetensors *file, co
     if (status == ERNIE_OK && plan.n_quantized == 0)
         status = error_set(err, ERNIE_EINVAL, "%s: its weights are int8 already",
                            safetensors_path(file));
+    plan.weights = model->weights;
     report->n_matrices = plan.n_quantized;
     if (status == ERNIE_OK) {
         sample->embeddings =
@@ -363,6 +424,8 @@ static int quantize(const ernie_model *model, const struct safetensors *file, co
                      ? error_set(err, ERNIE_ENOMEM, "%s: out of memory", out)
                      : embed(model, sample, sample->embeddings, &report->tokens_per_s_before, err);
     }
+    if (status == ERNIE_OK && calibrate)
+        status = measure(model, sample, err);
     if (status == ERNIE_OK)
         status = directory_writer_new(ernie_model_directory(model), out, &writer, err);
     if (status == ERNIE_OK) {

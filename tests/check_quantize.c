@@ -11,6 +11,7 @@
 #include "base/system.h"
 #include "ernie.h"
 #include "faults.h"
+#include "model/linear.h"
 
 static char folder[] = "/tmp/check_quantize.XXXXXX";
 static ernie_error err;
@@ -121,6 +122,31 @@ START_TEST(test_other_families_and_heads)
 }
 END_TEST
 
+/* Inputs (1, 2, 3) and (4, 5, 6): sums of squares 17, 29, 45, counted once. */
+START_TEST(test_a_layer_adds_up_the_squares_of_its_inputs)
+{
+    const float w[2][3] = { { 1, 0, 0 }, { 0, 1, 1 } }, x[2][3] = { { 1, 2, 3 }, { 4, 5, 6 } };
+    const struct kernel *kernel = kernel_pick();
+    struct linear linear = { .n_in = 3, .n_out = 2 };
+    struct linear_scratch scratch;
+    float y[4];
+
+    linear.bias = linear.f32.bias = memory_new_aligned(2, sizeof(float));
+    linear.bias[0] = linear.bias[1] = 0;
+    linear.f32.n_in = I8_INPUTS;
+    linear.f32.n_out = 2;
+    linear.f32.packed = memory_new_aligned(I8_INPUTS * I8_OUTPUTS, sizeof(float));
+    kernel->pack_f32(2, 3, w[0], linear.f32.packed);
+    linear.squares = memory_new(3, sizeof(double));
+    ck_assert(linear_scratch_init(&scratch, 2, linear_scratch_bytes(2, 3)));
+    linear_apply(&linear, kernel, 0, 2, 2, x[0], EPILOGUE_BIAS, &scratch, y);
+    ck_assert(y[0] == 1 && y[1] == 5 && y[2] == 4 && y[3] == 11);
+    ck_assert(linear.squares[0] == 17 && linear.squares[1] == 29 && linear.squares[2] == 45);
+    linear_scratch_reset(&scratch);
+    linear_reset(&linear);
+}
+END_TEST
+
 START_TEST(test_refused)
 {
     struct stat st;
@@ -200,6 +226,7 @@ int main(void)
     tcase_set_timeout(t, 300);
     tcase_add_loop_test(t, test_a_quarter_of_the_size_and_the_same_direction, 0, 2);
     tcase_add_loop_test(t, test_other_families_and_heads, 0, 5);
+    tcase_add_test(t, test_a_layer_adds_up_the_squares_of_its_inputs);
     tcase_add_test(t, test_refused);
     tcase_add_test(t, test_running_out_of_memory_leaves_nothing);
     tcase_add_test(t, test_a_full_disk_leaves_nothing);

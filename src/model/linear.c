@@ -20,12 +20,21 @@ static void apply_i8(const struct matrix_i8 *matrix, const struct kernel *kernel
     kernel->multiply_i8(matrix, n, &rows, epilogue, y, ldy);
 }
 
+static void add_squares(size_t n, size_t n_in, const float *x, double *squares)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n_in; j++)
+            squares[j] += (double)x[i * n_in + j] * (double)x[i * n_in + j];
+}
+
 void linear_apply(const struct linear *linear, const struct kernel *kernel, size_t first,
                   size_t end, size_t n, const float *x, enum epilogue epilogue,
                   struct linear_scratch *scratch, float *y)
 {
     if (first >= end)
         return;
+    if (linear->squares != NULL)
+        add_squares(n, linear->n_in, x, linear->squares);
     if (linear->f32.packed != NULL) {
         struct matrix_f32 part = linear->f32;
 
@@ -53,6 +62,7 @@ void linear_reset(struct linear *linear)
     memory_free_aligned(linear->i8.packed);
     memory_free_aligned(linear->i8.sum);
     memory_free_aligned(linear->i8.scale);
+    memory_free(linear->squares);
 }
 
 size_t linear_scratch_bytes(size_t n, size_t n_in)

@@ -11,6 +11,8 @@ struct linear {
     float *bias;           /* [n_out]; f32 and i8 borrow it */
     struct matrix_f32 f32; /* owns packed, NULL when the weights are int8 */
     struct matrix_i8 i8;   /* owns packed, sum and scale, NULL when they are float32 */
+    double *squares;       /* [n_in] owned; when not NULL, the square of each input is added:
+                              for a model that one thread has for itself, to measure it */
 };
 
 /* Where a layer puts its input in the form that the product takes: rows as int8, or as
