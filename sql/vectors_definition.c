@@ -153,24 +153,35 @@ static size_t vector_dim(const char *type)
     return *text == ']' && *skip_spaces(text + 1) == '\0' && dim > 0 ? dim : 0;
 }
 
-/* A type is words, and numbers in brackets; what SQL lets follow it means nothing here, and
- * would not hold. */
+/* Past "(10, 2)"; NULL when it is something else. */
+static const char *skip_sizes(const char *at)
+{
+    int n = 0;
+
+    do {
+        at = skip_spaces(at + 1);
+        if (*at < '0' || *at > '9')
+            return NULL;
+        while (*at >= '0' && *at <= '9')
+            at++;
+        at = skip_spaces(at);
+    } while (*at == ',' && ++n < 2);
+    return *at == ')' ? skip_spaces(at + 1) : NULL;
+}
+
+/* A type is words, and up to two sizes in brackets; what SQL lets follow it means nothing
+ * here, and would not hold. */
 static int check_type(const char *column, const char *type, ernie_error *err)
 {
     static const char *const others[] = {
-        "primary", "key",     "unique", "not",      "null",    "check",    "default",
-        "collate", "references", "generated", "as", "hidden", "constraint", "always",
+        "primary", "key",        "unique",    "not", "null",   "check",      "default",
+        "collate", "references", "generated", "as",  "hidden", "constraint", "always",
     };
+    const char *at = type;
 
-    for (const char *at = type; *at != '\0';) {
+    while (is_word(*at) && !(*at >= '0' && *at <= '9')) {
         const char *start = at;
 
-        if (!is_word(*at)) {
-            if (!is_space(*at) && *at != '(' && *at != ')' && *at != ',')
-                return error_set(err, ERNIE_EINVAL, "table: %s %s: not a type", column, type);
-            at++;
-            continue;
-        }
         while (is_word(*at))
             at++;
         for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
@@ -179,8 +190,13 @@ static int check_type(const char *column, const char *type, ernie_error *err)
                 return error_set(err, ERNIE_EINVAL,
                                  "table: %s %s: a column has a type at most, no %s", column, type,
                                  others[i]);
+        at = skip_spaces(at);
     }
-    return ERNIE_OK;
+    if (*at == '(' && at > type)
+        at = skip_sizes(at);
+    return at != NULL && *at == '\0'
+               ? ERNIE_OK
+               : error_set(err, ERNIE_EINVAL, "table: %s %s: not a type", column, type);
 }
 
 /* Takes UNINDEXED from the end of a type; whether it was there. */

@@ -184,6 +184,11 @@ fuzz_safetensors_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_config_SOURCES = tests/fuzz_config.c
 fuzz_config_LDADD = libmodel.la libkernel.la libbase.la
 fuzz_config_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_PROGRAMS += fuzz_definition
+fuzz_definition_SOURCES = tests/fuzz_definition.c sql/vectors_definition.c
+fuzz_definition_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+fuzz_definition_LDADD = libbase.la $(SQLITE_LIBS)
+fuzz_definition_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 EXTRA_DIST += \
 	tests/compare_tokenizer.py tests/data/make_tokenizer_reference.py \
