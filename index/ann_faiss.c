@@ -23,7 +23,7 @@
 
 /* Candidates kept while a vector is linked into a graph, and while a query is answered:
  * the second belongs to the index, which several threads may be searching, so it is one
- * number for every query. The README has recall and time for others. */
+ * number for every query. */
 #define HNSW_EF_CONSTRUCTION 100
 #define HNSW_EF_SEARCH       128
 /* The part of an inverted file's lists that a query reads. */

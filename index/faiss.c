@@ -35,7 +35,9 @@ int faiss_threads_begin(size_t n_threads)
 #ifdef HAVE_OMP
     int before = omp_get_max_threads();
 
-    omp_set_num_threads(n_threads < 1 ? 1 : n_threads > 1024 ? 1024 : (int)n_threads);
+    omp_set_num_threads(n_threads < 1      ? omp_get_num_procs()
+                        : n_threads > 1024 ? 1024
+                                           : (int)n_threads);
     return before;
 #else
     return (int)n_threads;

@@ -12,7 +12,8 @@
  * out. Returns the status. */
 int faiss_failed(ernie_error *err, int code, int status, const char *what);
 
-/* How many threads FAISS may use from here to _end, which takes what _begin gave. */
+/* How many threads FAISS may use from here to _end, which takes what _begin gave; 0 for as
+ * many as there are cores. */
 int faiss_threads_begin(size_t n_threads);
 void faiss_threads_end(int before);
 

@@ -14,13 +14,15 @@
 
 /* Vectors handed to FAISS at once. */
 #define BATCH 4096
-/* Vectors of each list, or of each of 256 words, that FAISS's own training is given. */
+/* Vectors of each list, or of each of 256 words, without which FAISS's own training says
+ * on stderr that it is given too few. It is given between one and two times as many. */
 #define TRAINING_PER_LIST 40
+#define N_WORDS           256
 
 /* The part of an inverted file's base that is scanned before the first hit; each time that
  * more is wanted, four times as much is. One in so many of what was scanned is believed to
  * be in the right order. */
-#define IVF_FIRST_PART   16
+#define IVF_FIRST_PART   12
 #define IVF_FIRST_LEAST  20000
 #define IVF_BELIEVED     64
 /* Hits that FAISS is asked for first, and each further time four times as many, of which
@@ -30,6 +32,13 @@
 #define FAISS_PART     16
 
 /* ---- which kind -------------------------------------------------------- */
+
+static size_t training_for(size_t n)
+{
+    const size_t n_lists = ivf_lists_for(n);
+
+    return (n_lists > N_WORDS ? n_lists : N_WORDS) * TRAINING_PER_LIST;
+}
 
 /* The most parts, of 8 numbers or more each, that divide a vector. */
 static size_t parts_of(size_t dim)
@@ -62,10 +71,18 @@ int index_plan_for(const char *setting, size_t dim, size_t n, struct index_plan 
         size = snprintf(plan.description, sizeof plan.description, "%s", setting);
     if (size >= (int)sizeof plan.description)
         return error_set(err, ERNIE_EINVAL, "index: %.20s...: too long", setting);
-    if (n == 0 && plan.kind != INDEX_FLAT) /* nothing to make lists or graphs of */
+    /* Nothing to make lists or graphs of, or too few to find words in. */
+    if (n == 0 || (strcmp(setting, "ivfpq") == 0 && n < training_for(n)))
         plan = (struct index_plan){ INDEX_FLAT, "" };
     *out = plan;
     return ERNIE_OK;
+}
+
+const char *index_plan_name(const struct index_plan *plan)
+{
+    return plan->kind == INDEX_FLAT  ? "flat"
+           : plan->kind == INDEX_IVF ? "ivf"
+                                     : plan->description;
 }
 
 /* ---- an index ---------------------------------------------------------- */
@@ -118,9 +135,7 @@ void index_release(struct index *index)
 
 const char *index_kind_name(const struct index *index)
 {
-    return index->plan.kind == INDEX_FLAT  ? "flat"
-           : index->plan.kind == INDEX_IVF ? "ivf"
-                                           : index->plan.description;
+    return index_plan_name(&index->plan);
 }
 
 size_t index_dim(const struct index *index)
@@ -225,11 +240,10 @@ void index_builder_free(struct index_builder *builder)
 size_t index_builder_wants(const struct index_builder *builder)
 {
     const struct index *index = builder->index;
-    size_t n = ivf_lists_for(builder->n);
+    const size_t n = 2 * training_for(builder->n);
 
     if (index->ann == NULL || !ann_needs_training(index->ann))
         return 0;
-    n = (n > 256 ? n : 256) * TRAINING_PER_LIST;
     return n < builder->n ? n : builder->n;
 }
 

@@ -35,6 +35,9 @@ struct index_plan {
 int index_plan_for(const char *setting, size_t dim, size_t n, struct index_plan *out,
                    ernie_error *err);
 
+/* What index_kind_name says of an index that was planned so. */
+const char *index_plan_name(const struct index_plan *plan);
+
 /* ---- an index ---------------------------------------------------------- */
 
 struct index;

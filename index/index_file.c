@@ -226,7 +226,7 @@ static int check_header(const struct header *header, uint64_t file_bytes, const 
         memchr(header->description, '\0', sizeof header->description) == NULL ||
         (header->kind == INDEX_FLAT + 1 && header->n_base > 0) ||
         (header->kind == INDEX_IVF + 1 && has_lists != (header->n_base > 0)) ||
-        (is_faiss ? has_lists : header->faiss_bytes > 0))
+        (is_faiss ? has_lists || header->faiss_bytes == 0 : header->faiss_bytes > 0))
         return error_set(err, ERNIE_EFORMAT, "%s: damaged: its header contradicts itself", path);
     bytes += (header->n_recent + (is_faiss ? 0 : header->n_base)) * slot + header->faiss_bytes;
     if (has_lists)

@@ -39,7 +39,7 @@ static int out_of_memory(ernie_error *err)
 
 /* Centers [n_lists][dim] of every so many-th vector. */
 static int find_centers(const struct codes *codes, size_t n_lists, size_t n_threads,
-                        float *centers, ernie_error *err)
+                        const atomic_int *cancel, float *centers, ernie_error *err)
 {
     const size_t enough = n_lists * SAMPLE_PER_LIST;
     const size_t n = codes->n < enough ? codes->n : enough;
@@ -50,7 +50,7 @@ static int find_centers(const struct codes *codes, size_t n_lists, size_t n_thre
         return out_of_memory(err);
     for (size_t i = 0; i < n; i++)
         codes_vector(codes, (size_t)((uint64_t)i * codes->n / n), sample + i * codes->dim);
-    status = cluster_train(codes->dim, n, sample, n_lists, n_threads, centers, err);
+    status = cluster_train(codes->dim, n, sample, n_lists, n_threads, cancel, centers, err);
     memory_free_aligned(sample);
     return status;
 }
@@ -210,7 +210,7 @@ int ivf_build(struct ivf *ivf, struct codes *codes, size_t n_lists, size_t n_thr
     if (status == ERNIE_OK)
         status = codes_init(&ivf->centers, codes->dim, n_lists, err);
     if (status == ERNIE_OK)
-        status = find_centers(codes, n_lists, n_threads, centers, err);
+        status = find_centers(codes, n_lists, n_threads, cancel, centers, err);
     if (status == ERNIE_OK)
         status = assign(codes, n_lists, centers, n_threads, cancel, list, err);
     if (status == ERNIE_OK) {

@@ -82,7 +82,7 @@ void registry_release(struct shared_index *shared)
 
 static void note_mark(struct shared_index *shared, uint64_t seq, uint64_t mark)
 {
-    const size_t i = shared->n_marks++ % N_MARKS;
+    const size_t n = shared->n_marks++, i = n < N_MARKS ? n : 1 + n % (N_MARKS - 1);
 
     shared->marks[i].seq = seq;
     shared->marks[i].mark = mark;
@@ -144,13 +144,13 @@ void shared_index_grown(struct shared_index *shared, uint64_t seq, uint64_t mark
     pthread_mutex_unlock(&shared->mutex);
 }
 
-int shared_index_mark(struct shared_index *shared, uint64_t seq, uint64_t *noted_seq,
-                      uint64_t *mark)
+int shared_index_mark(struct shared_index *shared, const struct index *index, uint64_t seq,
+                      uint64_t *noted_seq, uint64_t *mark)
 {
     int found = 0;
 
     pthread_mutex_lock(&shared->mutex);
-    for (size_t i = 0; i < N_MARKS && i < shared->n_marks; i++) {
+    for (size_t i = 0; shared->index == index && i < N_MARKS && i < shared->n_marks; i++) {
         if (shared->marks[i].seq > seq || (found && shared->marks[i].seq < *noted_seq))
             continue;
         *noted_seq = shared->marks[i].seq;

@@ -13,7 +13,7 @@
 #include "index/index.h"
 #include "index/index_file.h"
 
-/* States of the log that a shared index went through, the last ones. */
+/* States of the log that a shared index went through: its first, and the last ones. */
 #define N_MARKS 64
 
 struct shared_index {
@@ -32,7 +32,7 @@ struct shared_index {
     struct {
         uint64_t seq, mark;
     } marks[N_MARKS];
-    size_t n_marks; /* noted so far; the last N_MARKS are there */
+    size_t n_marks; /* noted so far */
     size_t n_saved; /* vectors in the file, as far as this process knows */
     int is_busy;    /* a new one is being built, or it is being saved */
     int has_thread; /* thread was started, and is to be joined */
@@ -56,8 +56,9 @@ size_t shared_index_saved(struct shared_index *shared);
 void shared_index_set_saved(struct shared_index *shared, size_t n);
 /* The index was added to: it is up to seq and mark now. */
 void shared_index_grown(struct shared_index *shared, uint64_t seq, uint64_t mark);
-/* The greatest state noted of seq at most; 0 when none is. */
-int shared_index_mark(struct shared_index *shared, uint64_t seq, uint64_t *noted_seq,
-                      uint64_t *mark);
+/* The greatest state noted of index, of seq at most; 0 when none is, or another index was
+ * put in its place. */
+int shared_index_mark(struct shared_index *shared, const struct index *index, uint64_t seq,
+                      uint64_t *noted_seq, uint64_t *mark);
 
 #endif

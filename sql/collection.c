@@ -57,9 +57,11 @@ static const char *const templates[N_STATEMENTS] = {
                       " LEFT JOIN $_embeddings e ON e.chunk_id = c.id WHERE c.id IN"
                       " (SELECT chunk_id FROM $_log WHERE seq > ?1 AND op <> 'delete')"
                       " ORDER BY c.id",
-    /* The inner query reads an index, not the vectors that are passed over. */
+    /* The inner query reads an index, not the vectors that are passed over. Ids are
+     * scattered first: those that are there may have a step of their own. */
     [VECTORS_SAMPLE] = "SELECT chunk_id, vector, checksum FROM $_embeddings WHERE chunk_id IN"
-                       " (SELECT chunk_id FROM $_embeddings WHERE chunk_id % ?1 = 0)",
+                       " (SELECT chunk_id FROM $_embeddings"
+                       " WHERE chunk_id % 1000003 * 7919 % 1000003 % ?1 = 0)",
     [VECTOR_GET] = "SELECT vector, checksum FROM $_embeddings WHERE chunk_id = ?1",
     [VECTOR_PUT] = "INSERT INTO $_embeddings (chunk_id, vector, checksum)"
                    " VALUES (?1, ?2, ?3) ON CONFLICT (chunk_id) DO UPDATE"

@@ -85,7 +85,7 @@ typedef int (*collection_vector_fn)(void *data, int64_t id, const float *vector,
                                     ernie_error *err);
 int collection_vectors_since(struct collection *collection, uint64_t seq, size_t dim,
                              collection_vector_fn fn, void *data, ernie_error *err);
-/* Every stride-th vector, by id. */
+/* About one vector in stride, by id. */
 int collection_vectors_sample(struct collection *collection, size_t stride, size_t dim,
                               collection_vector_fn fn, void *data, ernie_error *err);
 /* A vector [dim], checked against its checksum. *found is 0 when it is gone or cannot be

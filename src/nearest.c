@@ -120,45 +120,46 @@ int nearest_set_vectors(struct nearest *nearest, const uint8_t *fingerprint, siz
 
 /* ---- the shared index -------------------------------------------------- */
 
-/* Whether the log of this database has been in the state that a stamp or mark tells. */
-static int was_in_state(struct nearest *nearest, uint64_t seq, uint64_t mark)
+/* *is: whether the log of this database has been in the state that a stamp or mark tells. */
+static int is_in_past(struct nearest *nearest, uint64_t seq, uint64_t mark, int *is,
+                      ernie_error *err)
 {
     uint64_t ours;
+    int status = collection_log_mark(nearest->rows, seq, &ours, err);
 
-    return collection_log_mark(nearest->rows, seq, &ours, NULL) == ERNIE_OK && ours == mark;
+    *is = status == ERNIE_OK && ours == mark;
+    return status == ERNIE_ENOTFOUND ? ERNIE_OK : status;
 }
 
-static int stamp_fits(struct nearest *nearest, const struct index_stamp *stamp)
+static int stamp_fits(struct nearest *nearest, const struct index_stamp *stamp, int *fits,
+                      ernie_error *err)
 {
-    return memcmp(stamp->database_uuid, nearest->uuid, sizeof stamp->database_uuid) == 0 &&
-           memcmp(stamp->model_fingerprint, nearest->fingerprint,
-                  sizeof stamp->model_fingerprint) == 0 &&
-           was_in_state(nearest, stamp->seq, stamp->mark);
+    *fits = memcmp(stamp->database_uuid, nearest->uuid, sizeof stamp->database_uuid) == 0 &&
+            memcmp(stamp->model_fingerprint, nearest->fingerprint,
+                   sizeof stamp->model_fingerprint) == 0;
+    return *fits ? is_in_past(nearest, stamp->seq, stamp->mark, fits, err) : ERNIE_OK;
 }
 
-/* The index file when it fits. One that is missing, damaged, sealed by somebody else or of
- * another state of the database is no error: the rows answer instead. Only memory running
- * out is. */
+/* The index file when it fits, else NULL. One that is missing, damaged, larger than memory,
+ * sealed by somebody else or of another state of the database is no error: the rows answer
+ * instead. */
 static int load_file(struct nearest *nearest, struct index **out, struct index_stamp *stamp,
                      ernie_error *err)
 {
     struct mac_key key;
     struct index *index;
-    int status;
+    int fits, status;
 
     *out = NULL;
-    if (nearest->path == NULL)
+    if (nearest->path == NULL || mac_key_load(&key, NULL) != ERNIE_OK ||
+        index_file_load(nearest->path, &key, &index, stamp, NULL) != ERNIE_OK)
         return ERNIE_OK;
-    status = mac_key_load(&key, err);
-    if (status == ERNIE_OK)
-        status = index_file_load(nearest->path, &key, &index, stamp, err);
-    if (status != ERNIE_OK)
-        return status == ERNIE_ENOMEM ? status : ERNIE_OK;
-    if (index_dim(index) == nearest->dim && stamp_fits(nearest, stamp))
+    status = stamp_fits(nearest, stamp, &fits, err);
+    if (status == ERNIE_OK && fits && index_dim(index) == nearest->dim)
         *out = index;
     else
         index_release(index);
-    return ERNIE_OK;
+    return status;
 }
 
 /* A stamp of this collection for a state of its log. */
@@ -195,74 +196,63 @@ static int add_row(void *data, int64_t id, const float *vector, ernie_error *err
     return vector != NULL ? index_add(data, id, vector, err) : ERNIE_OK;
 }
 
-/* Adds what the log tells after the shared index's state, up to seq, all of it committed. */
-static int catch_up(struct nearest *nearest, uint64_t seq, ernie_error *err)
+/* Adds what the log tells after the shared index's state, up to seq, all of it committed.
+ * *is_busy is 1, and nothing is done, when somebody else is at it, unless waits is set. */
+static int catch_up(struct nearest *nearest, uint64_t seq, int waits, int *is_busy,
+                    ernie_error *err)
 {
     struct shared_index *shared = nearest->shared;
     struct index_stamp stamp;
     struct index *index;
     uint64_t mark;
-    int status;
+    int fits = 0, status = ERNIE_OK;
 
-    pthread_mutex_lock(&shared->growing);
-    index = shared_index_get(shared, &stamp);
-    /* Somebody else may have been quicker. */
-    if (index == NULL || stamp.seq >= seq) {
-        index_release(index);
-        pthread_mutex_unlock(&shared->growing);
+    *is_busy = !waits && pthread_mutex_trylock(&shared->growing) != 0;
+    if (*is_busy)
         return ERNIE_OK;
-    }
-    status = collection_log_mark(nearest->rows, seq, &mark, err);
-    if (status == ERNIE_OK)
+    if (waits)
+        pthread_mutex_lock(&shared->growing);
+    index = shared_index_get(shared, &stamp);
+    /* Somebody else may have been quicker, or have put another one there. */
+    if (index != NULL && stamp.seq < seq)
+        status = is_in_past(nearest, stamp.seq, stamp.mark, &fits, err);
+    if (status == ERNIE_OK && fits)
+        status = collection_log_mark(nearest->rows, seq, &mark, err);
+    if (status == ERNIE_OK && fits)
         status = collection_vectors_since(nearest->rows, stamp.seq, nearest->dim, add_row, index,
                                           err);
     /* After a failure some are in it that will come again: a hit is given out once. */
-    if (status == ERNIE_OK)
+    if (status == ERNIE_OK && fits)
         shared_index_grown(shared, seq, mark);
     index_release(index);
     pthread_mutex_unlock(&shared->growing);
     return status;
 }
 
-/* An index of the state that the caller sees and nobody else does, when the shared one has
- * gone on, or somewhere else. */
-static int index_alone(struct nearest *nearest, struct index **out, ernie_error *err)
+/* Brings nearest->own to what the rows tell of the log from the state from to seq: what
+ * this connection changed in its open transaction, what an index that is ahead may lack, or
+ * what somebody else is just about to add to one that is behind. */
+static int refresh_own(struct nearest *nearest, uint64_t from, uint64_t seq, ernie_error *err)
 {
-    struct index *index;
-    int status = index_new(nearest->dim, &index, err);
+    uint64_t mark;
+    int fits = 0, status = collection_log_mark(nearest->rows, seq, &mark, err);
 
-    if (status != ERNIE_OK)
-        return status;
-    status = collection_vectors_since(nearest->rows, 0, nearest->dim, add_row, index, err);
-    if (status == ERNIE_OK)
-        *out = index;
-    else
-        index_release(index);
-    return status;
-}
-
-/* What this connection changed in its open transaction, after the state stamp. */
-static int refresh_own(struct nearest *nearest, const struct index_stamp *stamp, uint64_t seq,
-                       ernie_error *err)
-{
-    uint64_t from, mark;
-    int status = collection_log_mark(nearest->rows, seq, &mark, err);
-
-    if (status != ERNIE_OK)
-        return status;
     /* After ROLLBACK TO, the same numbers come again with other marks. */
-    if (nearest->own != NULL && (nearest->own_from != stamp->seq || nearest->own_seq > seq ||
-                                 !was_in_state(nearest, nearest->own_seq, nearest->own_mark)))
+    if (status == ERNIE_OK && nearest->own != NULL && nearest->own_from == from &&
+        nearest->own_seq <= seq)
+        status = is_in_past(nearest, nearest->own_seq, nearest->own_mark, &fits, err);
+    if (status != ERNIE_OK)
+        return status;
+    if (!fits) {
         drop_own(nearest);
-    from = nearest->own != NULL ? nearest->own_seq : stamp->seq;
-    if (nearest->own != NULL && from == seq)
-        return ERNIE_OK;
-    if (nearest->own == NULL)
+        nearest->own_from = nearest->own_seq = from;
         status = index_new(nearest->dim, &nearest->own, err);
+    } else if (nearest->own_seq == seq) {
+        return ERNIE_OK;
+    }
     if (status == ERNIE_OK)
-        status = collection_vectors_since(nearest->rows, from, nearest->dim, add_row, nearest->own,
-                                          err);
-    nearest->own_from = stamp->seq;
+        status = collection_vectors_since(nearest->rows, nearest->own_seq, nearest->dim, add_row,
+                                          nearest->own, err);
     nearest->own_seq = seq;
     nearest->own_mark = mark;
     if (status != ERNIE_OK)
@@ -270,65 +260,82 @@ static int refresh_own(struct nearest *nearest, const struct index_stamp *stamp,
     return status;
 }
 
-/* Whether the shared index, which is ahead of the state seq that the caller sees, has all
- * that is in that state. */
-static int includes_state(struct nearest *nearest, const struct index_stamp *stamp, uint64_t seq)
+/* The state that an index and the caller, who sees seq, have in common, into stamp: all of
+ * it is in the index. An index that has gone on since then holds more, whose rows the
+ * caller does not see; but it may lack what came to the caller's rows after that state, if
+ * the database was put back to it and then changed otherwise. *fits is 0 when the index is
+ * of another past, -1 when it was built after what the caller sees. */
+static int find_common_state(struct nearest *nearest, const struct index *index, uint64_t seq,
+                             struct index_stamp *stamp, int *fits, ernie_error *err)
 {
-    uint64_t noted, mark;
-
-    return stamp->base_seq <= seq && shared_index_mark(nearest->shared, seq, &noted, &mark) &&
-           was_in_state(nearest, noted, mark);
+    if (stamp->seq > seq &&
+        !shared_index_mark(nearest->shared, index, seq, &stamp->seq, &stamp->mark)) {
+        *fits = -1;
+        return ERNIE_OK;
+    }
+    return is_in_past(nearest, stamp->seq, stamp->mark, fits, err);
 }
 
-/* The index to ask, used, and in own whether nearest->own is to be asked too, for the state
- * seq that the caller sees. */
-static int prepare(struct nearest *nearest, uint64_t seq, struct index **out, int *own,
-                   ernie_error *err)
+/* Puts the first index in place of one of another past, or of none, unless somebody else
+ * has put another one there. */
+static int replace(struct nearest *nearest, const struct index *index, ernie_error *err)
 {
     struct shared_index *shared = nearest->shared;
     struct index_stamp stamp;
-    struct index *index;
+    struct index *now;
     int status = ERNIE_OK;
+
+    pthread_mutex_lock(&shared->growing);
+    now = shared_index_get(shared, &stamp);
+    if (now == index)
+        status = find_first(nearest, index == NULL, err);
+    index_release(now);
+    pthread_mutex_unlock(&shared->growing);
+    return status;
+}
+
+/* The index to ask, used, and in *own whether nearest->own is to be asked too, for the
+ * state seq that the caller sees. */
+static int prepare(struct nearest *nearest, uint64_t seq, struct index **out, int *own,
+                   ernie_error *err)
+{
+    struct index_stamp stamp;
+    struct index *index;
+    int status = ERNIE_OK, fits = 0, is_behind, is_busy;
 
     *own = 0;
     /* At most: look for the file, find that it is of another past, fill a new one. */
-    for (int round = 0; round < 4 && status == ERNIE_OK; round++) {
-        index = shared_index_get(shared, &stamp);
-        if (index != NULL && stamp.seq > seq) {
-            if (includes_state(nearest, &stamp, seq)) {
+    for (int round = 0; round < 4 && status == ERNIE_OK && fits >= 0; round++) {
+        index = shared_index_get(nearest->shared, &stamp);
+        is_behind = index != NULL && stamp.seq < seq && !collection_is_changing(nearest->rows);
+        is_busy = fits = 0;
+        if (index != NULL)
+            status = find_common_state(nearest, index, seq, &stamp, &fits, err);
+        /* A few rows are read sooner than another one has read them. */
+        if (status == ERNIE_OK && fits > 0 && is_behind)
+            status = catch_up(nearest, seq, seq - stamp.seq > TAIL_KEPT, &is_busy, err);
+        if (status == ERNIE_OK && fits > 0 && (!is_behind || is_busy)) {
+            *own = stamp.seq < seq;
+            if (*own)
+                status = refresh_own(nearest, stamp.seq, seq, err);
+            else
+                drop_own(nearest);
+            if (status == ERNIE_OK)
                 *out = index;
-                return ERNIE_OK;
-            }
-            index_release(index);
-            break;
+            else
+                index_release(index);
+            return status;
         }
-        if (index != NULL && was_in_state(nearest, stamp.seq, stamp.mark)) {
-            if (stamp.seq == seq || collection_is_changing(nearest->rows)) {
-                *own = stamp.seq < seq;
-                status = *own ? refresh_own(nearest, &stamp, seq, err) : ERNIE_OK;
-                if (status == ERNIE_OK)
-                    *out = index;
-                else
-                    index_release(index);
-                return status;
-            }
-            index_release(index);
-            status = catch_up(nearest, seq, err);
-            continue;
-        }
-        pthread_mutex_lock(&shared->growing);
-        pthread_mutex_lock(&shared->mutex);
-        /* Unless somebody else has put another one there. */
-        if (shared->index != index) {
-            pthread_mutex_unlock(&shared->mutex);
-        } else {
-            pthread_mutex_unlock(&shared->mutex);
-            status = find_first(nearest, index == NULL, err);
-        }
-        pthread_mutex_unlock(&shared->growing);
+        if (status == ERNIE_OK && fits == 0)
+            status = replace(nearest, index, err);
         index_release(index);
     }
-    return status == ERNIE_OK ? index_alone(nearest, out, err) : status;
+    /* The shared one is of no use here: all rows, for this connection alone. */
+    if (status == ERNIE_OK)
+        status = refresh_own(nearest, 0, seq, err);
+    if (status == ERNIE_OK)
+        *out = index_use(nearest->own);
+    return status;
 }
 
 int nearest_refresh(struct nearest *nearest, ernie_error *err)
@@ -520,7 +527,7 @@ static int train(struct nearest *nearest, struct index_builder *builder, size_t 
     sample.vectors = memory_new_aligned(wanted, nearest->dim * sizeof(float));
     if (sample.vectors == NULL)
         return error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    status = collection_vectors_sample(nearest->rows, n_rows / wanted > 1 ? n_rows / wanted : 1,
+    status = collection_vectors_sample(nearest->rows, (n_rows + wanted - 1) / wanted,
                                        nearest->dim, add_to_sample, &sample, err);
     if (status == ERNIE_OK)
         status = index_builder_train(builder, sample.n, sample.vectors, err);
@@ -533,9 +540,11 @@ static int add_to_builder(void *data, int64_t id, const float *vector, ernie_err
     return vector != NULL ? index_builder_add(data, id, vector, err) : ERNIE_OK;
 }
 
-/* A new index of every row there is in the state that the caller sees, n_rows of them. */
-static int build(struct nearest *nearest, const struct index_plan *plan, size_t n_rows,
-                 size_t n_threads, const atomic_int *cancel, struct index **out, ernie_error *err)
+/* A builder filled with every row there is in the state that the caller sees, n_rows of
+ * them. */
+static int fill(struct nearest *nearest, const struct index_plan *plan, size_t n_rows,
+                size_t n_threads, const atomic_int *cancel, struct index_builder **out,
+                ernie_error *err)
 {
     struct index_builder *builder;
     int status = index_builder_new(plan, nearest->dim, n_rows, n_threads, cancel, &builder, err);
@@ -547,22 +556,32 @@ static int build(struct nearest *nearest, const struct index_plan *plan, size_t 
         status = collection_vectors_since(nearest->rows, 0, nearest->dim, add_to_builder, builder,
                                           err);
     if (status == ERNIE_OK)
-        status = index_builder_finish(builder, out, err);
-    index_builder_free(builder);
+        *out = builder;
+    else
+        index_builder_free(builder);
     return status;
 }
 
-static int must_build(const struct index *index, const struct index_plan *plan, size_t n_rows)
+/* Whether the index is of the kind that is planned now. The number of lists in a
+ * description of ours changes with every vector, and makes no other kind. */
+static int is_of_kind(const struct nearest *nearest, const struct index *index,
+                      const struct index_plan *plan)
+{
+    const char *is = index_kind_name(index), *should = index_plan_name(plan);
+
+    if (strcmp(nearest->setting, "ivfpq") == 0 && plan->kind == INDEX_FAISS)
+        return strncmp(is, "IVF", 3) == 0 && strchr(is, ',') != NULL &&
+               strcmp(strchr(is, ','), strchr(should, ',')) == 0;
+    return strcmp(is, should) == 0;
+}
+
+static int must_build(const struct nearest *nearest, const struct index *index,
+                      const struct index_plan *plan, size_t n_rows)
 {
     const size_t n = index_count(index), n_recent = index_recent(index);
     const size_t n_gone = n > n_rows ? n - n_rows : 0;
-    const char *kind = plan->kind == INDEX_FLAT  ? "flat"
-                       : plan->kind == INDEX_IVF ? "ivf"
-                                                 : plan->description;
 
-    /* Descriptions that name a number of lists change with every vector: what they begin
-     * with says the kind. */
-    return strncmp(index_kind_name(index), kind, 4) != 0 || n_gone > n_rows / 4 + TAIL_KEPT ||
+    return !is_of_kind(nearest, index, plan) || n_gone > n_rows / 4 + TAIL_KEPT ||
            (plan->kind != INDEX_FLAT && n_recent > RECENT_KEPT && n_recent > n_rows / 4);
 }
 
@@ -582,7 +601,8 @@ static int save(struct nearest *nearest, ernie_error *err)
     if (status == ERNIE_OK && index != NULL)
         status = index_file_save(index, &stamp, &key, nearest->path, err);
     if (status == ERNIE_OK && index != NULL)
-        shared_index_set_saved(shared, index_count(index));
+        shared_index_set_saved(shared, index_count(index) - index_recent(index) +
+                                           (size_t)stamp.n_recent);
     index_release(index);
     return status;
 }
@@ -609,26 +629,23 @@ static int look(struct nearest *nearest, int always, uint64_t seq, struct index_
         return status;
     n = index_count(index);
     n_saved = shared_index_saved(nearest->shared);
-    *builds = always || must_build(index, plan, *n_rows);
+    *builds = always || must_build(nearest, index, plan, *n_rows);
     *saves = nearest->path != NULL && (always || *builds || is_old(n, n_saved));
     index_release(index);
     return ERNIE_OK;
 }
 
-static int build_and_put(struct nearest *nearest, const struct index_plan *plan, size_t n_rows,
-                         uint64_t seq, size_t n_threads, const atomic_int *cancel,
-                         ernie_error *err)
+/* Ends the building and shares what was built. */
+static int put(struct nearest *nearest, struct index_builder *builder,
+               const struct index_stamp *stamp, ernie_error *err)
 {
-    struct index_stamp stamp = make_stamp(nearest, seq, 0);
     struct index *index;
-    int status = collection_log_mark(nearest->rows, seq, &stamp.mark, err);
+    int status = index_builder_finish(builder, &index, err);
 
-    if (status == ERNIE_OK)
-        status = build(nearest, plan, n_rows, n_threads, cancel, &index, err);
     if (status != ERNIE_OK)
         return status;
     pthread_mutex_lock(&nearest->shared->growing);
-    shared_index_put(nearest->shared, index, &stamp);
+    shared_index_put(nearest->shared, index, stamp);
     pthread_mutex_unlock(&nearest->shared->growing);
     return ERNIE_OK;
 }
@@ -637,19 +654,27 @@ int nearest_save(struct nearest *nearest, int always, size_t n_threads, const at
                  ernie_error *err)
 {
     struct index_plan plan;
+    struct index_builder *builder = NULL;
+    struct index_stamp stamp;
     size_t n_rows;
     uint64_t seq;
     int builds = 0, saves = 0, status = collection_snapshot_begin(nearest->rows, &seq, err);
 
     if (status != ERNIE_OK)
         return status;
+    stamp = make_stamp(nearest, seq, 0);
     /* What may yet be rolled back is no state to keep. */
-    if (!collection_is_changing(nearest->rows)) {
+    if (!collection_is_changing(nearest->rows))
         status = look(nearest, always, seq, &plan, &n_rows, &builds, &saves, err);
-        if (status == ERNIE_OK && builds)
-            status = build_and_put(nearest, &plan, n_rows, seq, n_threads, cancel, err);
-    }
-    collection_snapshot_end(nearest->rows); /* writing a large file must not hold SQLite's log */
+    if (status == ERNIE_OK && builds)
+        status = collection_log_mark(nearest->rows, seq, &stamp.mark, err);
+    if (status == ERNIE_OK && builds)
+        status = fill(nearest, &plan, n_rows, n_threads, cancel, &builder, err);
+    /* Finding lists and writing a large file must not hold SQLite's log. */
+    collection_snapshot_end(nearest->rows);
+    if (status == ERNIE_OK && builds)
+        status = put(nearest, builder, &stamp, err);
+    index_builder_free(builder);
     return status == ERNIE_OK && saves ? save(nearest, err) : status;
 }
 
@@ -756,7 +781,7 @@ void nearest_save_soon(struct nearest *nearest)
 {
     struct shared_index *shared = nearest->shared;
     struct errand *errand = NULL;
-    int is_free;
+    int is_free, has_wal, has_thread;
 
     if (nearest->path == NULL)
         return;
@@ -768,19 +793,18 @@ void nearest_save_soon(struct nearest *nearest)
         return;
     if (shared->has_thread) /* which has nothing left to do */
         pthread_join(shared->thread, NULL);
-    shared->has_thread = 0;
-    if (errand_new(nearest, &errand, NULL) == ERNIE_OK) {
-        if (!collection_has_wal(errand->rows)) {
-            save_as_it_is(&errand->nearest, NULL);
-        } else if (start_thread(shared, errand) == 0) {
-            shared->has_thread = 1;
-            return;
-        }
-    }
-    errand_free(errand);
+    if (errand_new(nearest, &errand, NULL) != ERNIE_OK)
+        errand = NULL;
+    has_wal = errand != NULL && collection_has_wal(errand->rows);
+    if (errand != NULL && !has_wal)
+        save_as_it_is(&errand->nearest, NULL);
+    /* The thread's own last step needs the lock: what is noted of it here comes first. */
     pthread_mutex_lock(&shared->mutex);
-    shared->is_busy = 0;
+    has_thread = has_wal && start_thread(shared, errand) == 0;
+    shared->is_busy = shared->has_thread = has_thread;
     pthread_mutex_unlock(&shared->mutex);
+    if (!has_thread)
+        errand_free(errand);
 }
 
 void nearest_forget(struct nearest *nearest)

@@ -21,7 +21,8 @@ struct nearest {
     char setting[ANN_DESCRIPTION_BYTES]; /* of the kind of index (index_plan_for) */
     char *path; /* of the index file, or NULL: a database in memory has none */
     struct shared_index *shared;
-    /* What an open transaction of ours has changed, after the state from_seq. */
+    /* What the rows that this connection sees have, and the shared index has not or may not
+     * have: what the log tells from the state own_from to own_seq. */
     struct index *own;
     uint64_t own_from, own_seq, own_mark;
 };

@@ -41,6 +41,18 @@ check_stream_SOURCES = tests/check_stream.c tests/faults.h
 check_stream_CPPFLAGS = $(TEST_CPPFLAGS)
 check_stream_LDADD = libindex.la libkernel.la libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += check_index
+
+check_index_SOURCES = tests/check_index.c tests/faults.h tests/table.h
+check_index_CPPFLAGS = $(TEST_CPPFLAGS)
+check_index_LDADD = libindex.la libkernel.la libbase.la $(CHECK_LIBS)
+
+check_PROGRAMS += check_index_file
+
+check_index_file_SOURCES = tests/check_index_file.c tests/faults.h tests/table.h
+check_index_file_CPPFLAGS = $(TEST_CPPFLAGS)
+check_index_file_LDADD = libindex.la libkernel.la libbase.la $(CHECK_LIBS)
+
 check_PROGRAMS += check_store
 
 check_store_SOURCES = tests/check_store.c
@@ -123,6 +135,12 @@ check_cut_SOURCES = tests/check_cut.c tests/faults.h
 check_cut_CPPFLAGS = $(TEST_CPPFLAGS)
 check_cut_LDADD = libsearch.la libencode.la libchunk.la libmodel.la libkernel.la libbase.la \
 	$(CHECK_LIBS)
+check_PROGRAMS += check_nearest
+
+check_nearest_SOURCES = tests/check_nearest.c tests/faults.h tests/table.h
+check_nearest_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
+check_nearest_LDADD = libsearch.la libencode.la libmodel.la libindex.la libkernel.la libstore.la \
+	libchunk.la libbase.la $(CHECK_LIBS) $(SQLITE_LIBS)
 
 check_PROGRAMS += check_database
 

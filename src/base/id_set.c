@@ -18,7 +18,8 @@ static size_t find(const struct id_set *set, int64_t id)
 
 static int grow(struct id_set *set)
 {
-    struct id_set larger = { .capacity = set->capacity == 0 ? 64 : set->capacity * 2, .n = set->n };
+    struct id_set larger = { .capacity = set->capacity == 0 ? 64 : set->capacity * 2,
+                             .n = set->n, .has_zero = set->has_zero };
 
     larger.slot = memory_new(larger.capacity, sizeof *larger.slot);
     if (larger.slot == NULL)
@@ -35,6 +36,13 @@ int id_set_add(struct id_set *set, int64_t id)
 {
     size_t i;
 
+    if (id == 0) {
+        const int is_new = !set->has_zero;
+
+        set->has_zero = 1;
+        set->n += (size_t)is_new;
+        return is_new;
+    }
     if (set->n >= set->capacity / 2 && grow(set) != 0)
         return -1;
     i = find(set, id);
@@ -47,6 +55,8 @@ int id_set_add(struct id_set *set, int64_t id)
 
 int id_set_has(const struct id_set *set, int64_t id)
 {
+    if (id == 0)
+        return set->has_zero;
     return set->capacity > 0 && set->slot[find(set, id)] == id;
 }
 
