@@ -12,3 +12,7 @@ EXTRA_PROGRAMS += bench_gemm
 bench_gemm_SOURCES = bench/gemm.c
 bench_gemm_CPPFLAGS = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS) $(DNNL_LIBS:-ldnnl=-DWITH_DNNL)
 bench_gemm_LDADD = libkernel.la libbase.la $(DNNL_LIBS)
+
+EXTRA_PROGRAMS += bench_index
+bench_index_SOURCES = bench/index.c
+bench_index_LDADD = libindex.la libkernel.la libbase.la -lm

@@ -16,8 +16,8 @@ struct ann;
 
 /* description: a string of FAISS's index factory, shorter than ANN_DESCRIPTION_BYTES:
  * "HNSW32", "IVF4096,PQ48". HNSW (Malkov & Yashunin 2016) and IVF search more widely
- * than FAISS does unasked (tests/check_index.c has floors of recall). ERNIE_EINVAL when FAISS does not
- * know the string, or dim is more than an index takes. */
+ * than FAISS does unasked (tests/check_index.c has floors of recall). ERNIE_EINVAL when
+ * FAISS does not know the string, or dim is more than an index takes. */
 int ann_new(const char *description, size_t dim, struct ann **out, ernie_error *err);
 void ann_free(struct ann *ann);
 
