@@ -1,5 +1,6 @@
 /* The state of a connection that has our functions and tables. */
 #include "sql/extension.h"
+#include "sql/fts_tokenizer.h"
 
 #include <stdarg.h>
 
@@ -149,6 +150,8 @@ int extension_register(sqlite3 *connection, const ernie_model *model)
         status = register_text_tables(connection, extension);
     if (status == SQLITE_OK)
         status = register_vectors_table(connection, extension);
+    if (status == SQLITE_OK)
+        status = register_tokenizer(connection);
     extension_release(extension);
     return status;
 }

@@ -3,12 +3,13 @@ noinst_LTLIBRARIES += libstore.la
 libstore_la_SOURCES = \
 	sql/collection.c sql/collection.h \
 	sql/findings.c sql/findings.h \
+	sql/fts_tokenizer.c sql/fts_tokenizer.h \
 	sql/sqlite.h \
 	sql/statement.c sql/statement.h \
 	sql/store.c sql/store.h
 nodist_libstore_la_SOURCES = sql/schema_sql.h
 libstore_la_CPPFLAGS = $(AM_CPPFLAGS) -Isql $(SQLITE_CFLAGS)
-libstore_la_LIBADD = $(SQLITE_LIBS)
+libstore_la_LIBADD = libwords.la $(SQLITE_LIBS)
 
 EXTRA_DIST += sql/schema.sql sql/vectors.sql sql/README.md
 
@@ -73,7 +74,7 @@ ernie_la_SOURCES = $(extension_sources) sql/entry.c
 nodist_ernie_la_SOURCES = sql/vectors_sql.h
 ernie_la_CPPFLAGS = $(AM_CPPFLAGS) -Isql -DERNIE_EXTENSION $(SQLITE_CFLAGS)
 ernie_la_LIBADD = libsearch.la libencode.la libmodel.la libkernel.la libindex.la \
-	libstore_ext.la libchunk.la libbase.la
+	libstore_ext.la libwords.la libchunk.la libbase.la
 # nodelete: OpenMP and OpenBLAS keep threads in it after a host closes its connection,
 # which is when SQLite would take it out of memory. defs: what is missing shall fail
 # here, not in a host.

@@ -17,6 +17,7 @@
 #include "schema_sql.h"
 #include "sql/collection.h"
 #include "sql/findings.h"
+#include "sql/fts_tokenizer.h"
 #include "sql/sqlite.h"
 #include "sql/statement.h"
 
@@ -293,6 +294,8 @@ static int store_new(struct sqlite3 *connection, int is_ours, struct store **out
     if (status == ERNIE_OK)
         status = statements_init(&store->statements, connection, store->path, N_STATEMENTS, sql_of,
                                  err);
+    if (status == ERNIE_OK && register_tokenizer(connection) != SQLITE_OK)
+        status = error_set(err, ERNIE_ENOMEM, "database: out of memory");
     if (status != ERNIE_OK) {
         store_close(store);
         return status;

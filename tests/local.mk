@@ -142,6 +142,16 @@ check_nearest_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
 check_nearest_LDADD = libsearch.la libencode.la libmodel.la libindex.la libkernel.la libstore.la \
 	libchunk.la libbase.la $(CHECK_LIBS) $(SQLITE_LIBS)
 
+check_PROGRAMS += check_words check_fts
+
+check_words_SOURCES = tests/check_words.c tests/faults.h
+check_words_CPPFLAGS = $(TEST_CPPFLAGS)
+check_words_LDADD = libwords.la libbase.la $(CHECK_LIBS)
+
+check_fts_SOURCES = tests/check_fts.c
+check_fts_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
+check_fts_LDADD = libstore.la libbase.la $(CHECK_LIBS) $(SQLITE_LIBS)
+
 check_PROGRAMS += check_database
 
 check_database_SOURCES = tests/check_database.c
@@ -167,6 +177,12 @@ EXTRA_PROGRAMS += unigram_lines
 unigram_lines_SOURCES = tests/unigram_lines.c tests/unigram_file.h
 unigram_lines_LDADD = libmodel.la libbase.la
 
+# Ours in compare_words.py; built on request.
+EXTRA_PROGRAMS += words_lines
+words_lines_SOURCES = tests/words_lines.c
+words_lines_LDADD = libwords.la libbase.la
+EXTRA_DIST += tests/compare_words.py tests/data/words
+
 # For libFuzzer; built on request, with clang (see the head of each).
 EXTRA_PROGRAMS += fuzz_tokenizer fuzz_vocab fuzz_extract fuzz_chunk fuzz_safetensors fuzz_config
 fuzz_tokenizer_SOURCES = tests/fuzz_tokenizer.c
@@ -187,6 +203,11 @@ EXTRA_PROGRAMS += fuzz_tokenizer_json
 fuzz_tokenizer_json_SOURCES = tests/fuzz_tokenizer_json.c
 fuzz_tokenizer_json_LDADD = libmodel.la libbase.la
 fuzz_tokenizer_json_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_PROGRAMS += fuzz_words
+fuzz_words_SOURCES = tests/fuzz_words.c
+fuzz_words_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+fuzz_words_LDADD = libstore.la libbase.la
+fuzz_words_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_vocab_SOURCES = tests/fuzz_vocab.c
 fuzz_vocab_LDADD = libmodel.la libbase.la
 fuzz_vocab_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
