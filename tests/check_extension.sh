@@ -126,6 +126,16 @@ check 'pure functions work in views that are not trusted' gives 1.0 'PRAGMA trus
 	"CREATE TEMP VIEW v AS SELECT round(ernie_similarity('a', ernie_embed('a')), 5) s" \
 	'SELECT s FROM v'
 
+# ---- the tokenizer
+words="CREATE VIRTUAL TABLE temp.t USING fts5(x, tokenize = 'ernie');
+	INSERT INTO t VALUES ('用GitHub備份腳本'), ('the runners'' getUserName')"
+check 'FTS5 finds Chinese words' gives '用GitHub[備份]腳本' "$words" \
+	"SELECT highlight(t, 0, '[', ']') FROM t('备份')"
+check 'FTS5 finds one character' gives 1 "$words" "SELECT rowid FROM t('本')"
+check 'FTS5 finds parts and stems' gives 2 "$words" "SELECT rowid FROM t('runner AND user')"
+check 'the tokenizer has no options' refuses 'error in tokenizer constructor' \
+	"CREATE VIRTUAL TABLE temp.t USING fts5(x, tokenize = 'ernie porter')"
+
 # ---- ernie_search, the function
 check 'search gives JSON' gives '10|array' \
 	"SELECT json_array_length(j), json_type(j) FROM (SELECT ernie_search('人工智能') j)"

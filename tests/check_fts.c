@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "faults.h"
 #include "sql/fts_tokenizer.h"
 #include "words/match.h"
 
@@ -406,6 +407,21 @@ START_TEST(test_a_table_can_be_emptied_and_checked)
 }
 END_TEST
 
+START_TEST(test_memory_running_out_is_said)
+{
+    sqlite3 *connection = open_memory();
+    int code;
+
+    fail_allocations_from(0);
+    code = sqlite3_exec(connection, "CREATE VIRTUAL TABLE t USING fts5(x, tokenize = 'ernie')", NULL,
+                        NULL, NULL);
+    stop_failing();
+    ck_assert_int_ne(code, SQLITE_OK);
+    run(connection, "CREATE VIRTUAL TABLE t USING fts5(x, tokenize = 'ernie')");
+    sqlite3_close(connection);
+}
+END_TEST
+
 START_TEST(test_options_are_refused)
 {
     sqlite3 *connection = open_memory();
@@ -432,6 +448,7 @@ int main(void)
     tcase_add_test(tcase, test_any_query_is_one_that_fts5_reads);
     tcase_add_test(tcase, test_the_longest_query_is_one_that_fts5_reads);
     tcase_add_test(tcase, test_a_table_can_be_emptied_and_checked);
+    tcase_add_test(tcase, test_memory_running_out_is_said);
     tcase_add_test(tcase, test_options_are_refused);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

@@ -148,7 +148,7 @@ check_words_SOURCES = tests/check_words.c tests/faults.h
 check_words_CPPFLAGS = $(TEST_CPPFLAGS)
 check_words_LDADD = libwords.la libbase.la $(CHECK_LIBS)
 
-check_fts_SOURCES = tests/check_fts.c
+check_fts_SOURCES = tests/check_fts.c tests/faults.h
 check_fts_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
 check_fts_LDADD = libstore.la libbase.la $(CHECK_LIBS) $(SQLITE_LIBS)
 
