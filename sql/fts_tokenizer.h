@@ -7,8 +7,8 @@
  * Chinese is a phrase; words/match.h makes an expression of what a person types.
  *
  * What tables made with it need, beside FTS5's own tokenizers (10 MB of Chinese, and 1.8 MB
- * of English manuals, in rows of 400 bytes, the text kept elsewhere; one core of a Xeon with
- * AMX, busy with other work, all in one run):
+ * of English manuals, in rows of 400 bytes, the text kept elsewhere; one core of an AMD
+ * EPYC, busy with other work, all in one run):
  *
  *                 index, of the text    made, MB a second
  *     ernie       1.9 / 0.7             3.7 / 13
