@@ -260,6 +260,10 @@ START_TEST(test_long_words_are_cut_off_alike)
 
     ck_assert_uint_eq(strlen(got), 128);
     memory_free(got);
+    memcpy(text, "1-2-", 4); /* what does not fit behind numbers makes no word of them */
+    got = words_of(WORDS_DOCUMENT, text, 0);
+    ck_assert_msg(strncmp(got, "1 2 q", 5) == 0, "%s", got);
+    memory_free(got);
     free(text);
     text = repeat("\u0431", 1001);
     got = words_of(WORDS_QUERY, text, 0);

@@ -135,7 +135,7 @@ static void add_letter(struct letters *letters, uint32_t c)
 static size_t read_word(const char *text, size_t size, size_t at, struct letters *letters,
                         int *has_letter)
 {
-    struct character character = read_at(text, size, at), next;
+    struct character character = read_at(text, size, at);
     size_t behind, apostrophe;
 
     for (;;) {
@@ -159,8 +159,7 @@ static size_t read_word(const char *text, size_t size, size_t at, struct letters
         if (!is_letter(character.kind))
             return at;
         behind = at + apostrophe;
-        next = character;
-        if (is_hump(text, size, before, next.kind, behind + next.n_bytes))
+        if (is_hump(text, size, before, character.kind, behind + character.n_bytes))
             return at;
         if (apostrophe > 0)
             add_letter(letters, '\'');
@@ -191,11 +190,13 @@ static void read_compound(const char *text, size_t size, size_t at, struct segme
     do {
         struct letters letters = { out->letters + out->n_letters, 0,
                                    sizeof out->letters - out->n_letters, 0 };
-        size_t end = read_word(text, size, at, &letters, &has_letter);
+        int has_more = has_letter;
+        size_t end = read_word(text, size, at, &letters, &has_more);
 
         /* The first word stays, cut off; a later one that does not fit begins anew. */
         if (out->n_parts > 0 && letters.is_full)
             break;
+        has_letter = has_more;
         /* Letters that Unicode says to ignore may leave nothing. */
         if (letters.size > 0)
             out->parts[out->n_parts++] = (struct part){ at, end, out->n_letters, letters.size };
