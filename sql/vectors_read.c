@@ -5,7 +5,6 @@
 
 #include "base/id_set.h"
 #include "base/memory.h"
-#include "encode.h"
 #include "model/model.h"
 #include "snippet.h"
 #include "sql/vectors_table.h"
@@ -468,20 +467,17 @@ static int embed_question(struct vectors_table *table, const char *question, ern
 {
     struct ernie_encode_options how = { 0 };
     const ernie_model *model;
-    ernie_encoder *encoder;
     float *vector;
     char *copy;
     int status = vectors_model(table, &model, err);
 
-    if (status == ERNIE_OK)
-        status = extension_encoder(table->extension, &encoder, err);
     if (status != ERNIE_OK)
         return status;
     vector = memory_new(ernie_model_dim(model), sizeof *vector);
     copy = memory_copy_text(question, strlen(question));
     how.prompt = model_query_prompt(model);
     status = vector != NULL && copy != NULL
-                 ? encode_texts(encoder, 1, &question, NULL, &how, vector, err)
+                 ? vectors_encode(table, 1, &question, NULL, &how, vector, err)
                  : out_of_memory(err);
     if (status != ERNIE_OK) {
         memory_free(vector);

@@ -52,9 +52,13 @@ struct vectors_table {
 /* SQLite's code for a failure, its words kept for the statement. */
 int vectors_fail(struct vectors_table *table, const ernie_error *err);
 
-/* ERNIE_OK when the table's vectors are the model's or there are none yet. out is NULL for
- * a table of vectors. */
+/* The model of the table's texts; NULL for a table of vectors. */
 int vectors_model(struct vectors_table *table, const ernie_model **out, ernie_error *err);
+/* encode_texts of that model. */
+int vectors_encode(struct vectors_table *table, size_t n, const char *const *texts,
+                   const size_t *sizes, const struct ernie_encode_options *how, float *out,
+                   ernie_error *err);
+/* ERNIE_OK when the table's vectors are the model's or there are none yet. */
 int vectors_check_model(struct vectors_table *table, ernie_error *err);
 /* Makes nearest ready for the table's vectors. */
 int vectors_open_nearest(struct vectors_table *table, ernie_error *err);

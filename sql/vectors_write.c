@@ -106,24 +106,42 @@ static const char *model_name(const ernie_model *model)
     return slash == NULL || slash[1] == '\0' ? directory : slash + 1;
 }
 
+/* The model that the table names, or the default one, and its encoder. */
+static int find_model(struct vectors_table *table, const ernie_model **model,
+                      ernie_encoder **encoder, ernie_error *err)
+{
+    const char *name = table->definition.model;
+    ernie_error why;
+    int status, found;
+
+    found = name != NULL ? models_find(&table->extension->models, name, encoder, model, &why)
+                         : ERNIE_ENOTFOUND;
+    if (found == ERNIE_OK)
+        return ERNIE_OK;
+    status = extension_model(table->extension, model, err);
+    /* The default model can be named too; else it is what was asked for that is missing. */
+    if (name != NULL && (status != ERNIE_OK || strcmp(name, model_name(*model)) != 0))
+        return error_set(err, found, "%s", why.message);
+    return status == ERNIE_OK ? extension_encoder(table->extension, encoder, err) : status;
+}
+
 int vectors_model(struct vectors_table *table, const ernie_model **out, ernie_error *err)
 {
-    const char *wanted = table->definition.model;
-    const ernie_model *model;
-    int status;
+    ernie_encoder *encoder;
 
     *out = NULL;
-    if (table->definition.vector >= 0)
-        return ERNIE_OK;
-    status = extension_model(table->extension, &model, err);
-    if (status != ERNIE_OK)
-        return status;
-    if (wanted != NULL && strcmp(wanted, model_name(model)) != 0)
-        return error_set(err, ERNIE_ENOTFOUND,
-                         "%s: model=%s: there is no model of that name, only %s", table->name,
-                         wanted, model_name(model));
-    *out = model;
-    return ERNIE_OK;
+    return table->definition.vector >= 0 ? ERNIE_OK : find_model(table, out, &encoder, err);
+}
+
+int vectors_encode(struct vectors_table *table, size_t n, const char *const *texts,
+                   const size_t *sizes, const struct ernie_encode_options *how, float *out,
+                   ernie_error *err)
+{
+    const ernie_model *model;
+    ernie_encoder *encoder;
+    int status = find_model(table, &model, &encoder, err);
+
+    return status == ERNIE_OK ? encode_texts(encoder, n, texts, sizes, how, out, err) : status;
 }
 
 int vectors_check_model(struct vectors_table *table, ernie_error *err)
@@ -260,12 +278,9 @@ static int embed_and_write(struct vectors_table *table, const struct batch *batc
 {
     const struct ernie_encode_options how = { .prompt = model_passage_prompt(model) };
     const size_t dim = ernie_model_dim(model);
-    ernie_encoder *encoder;
-    int status = extension_encoder(table->extension, &encoder, err);
+    int status = vectors_encode(table, n, batch->texts + first, batch->sizes + first, &how,
+                                batch->embeddings, err);
 
-    if (status == ERNIE_OK)
-        status = encode_texts(encoder, n, batch->texts + first, batch->sizes + first, &how,
-                              batch->embeddings, err);
     for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
         const struct waiting *waiting = &table->waiting[batch->of[first + i].waiting];
         const size_t ordinal = batch->of[first + i].chunk;

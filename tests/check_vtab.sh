@@ -230,10 +230,15 @@ check 'create again' sql 'CREATE VIRTUAL TABLE notes USING ernie(title, body, ye
 # ---- models
 check 'model= the one there is' sql 'CREATE VIRTUAL TABLE m USING ernie(title, model="ernie-micro-zh-en")' \
 	"INSERT INTO m(title) VALUES ('茶')"
-check 'model= another' refuses 'there is no model of that name' \
+check 'model= another' refuses 'other' \
 	'CREATE VIRTUAL TABLE m2 USING ernie(title, model=other)'
-cp -R "$model" "$work/second"
-sed 's/"max_position_embeddings": *[0-9]*/"max_position_embeddings": 64/' "$model/config.json" >"$work/second/config.json"
+mkdir "$work/models" && cp -R "$model" "$work/models/second"
+ERNIE_MODELS=$work/models
+export ERNIE_MODELS
+check 'model= of ERNIE_MODELS' gives 'tea' 'CREATE VIRTUAL TABLE m2 USING ernie(title, model=second)' \
+	"INSERT INTO m2(title) VALUES ('tea'), ('火车')" "SELECT title FROM m2('茶', 1)"
+check 'no path is a name' refuses 'name' "CREATE VIRTUAL TABLE m3 USING ernie(title, model='../models/second')"
+unset ERNIE_MODELS
 sql "INSERT INTO notes(title) VALUES ('rain')"
 ERNIE_MODEL=$work/nowhere
 check 'no model: rows are there' gives 'rain' 'SELECT title FROM notes'
@@ -244,7 +249,7 @@ check 'no model: dropped all the same' sql 'DROP TABLE m'
 check 'no model: vectors need none' gives 1 'CREATE VIRTUAL TABLE v USING ernie(e float[2])' \
 	"INSERT INTO v(e) VALUES ('[1,2]')" "SELECT count(*) FROM v('[2,1]')"
 ERNIE_MODEL=$work/zh
-mkdir "$work/zh" && cp "$model"/* "$work/zh" 2>/dev/null
+cp -R "$model" "$work/zh"
 printf '{"prompts": {"query": "q: ", "document": "d: "}}' >"$work/zh/config_sentence_transformers.json"
 check 'another model' refuses "INSERT INTO notes(notes) VALUES('rebuild')" "SELECT * FROM notes('x')"
 check 'is not mixed with the first' refuses "VALUES('rebuild')" "INSERT INTO notes(title) VALUES ('y')"
