@@ -22,7 +22,7 @@
 /* Bytes of the shorter of the two texts; the longer has twice as many. */
 #define SIZE 100000
 /* Of work for twice the text: 2 and what a clock may err by. Quadratic work has 4. */
-#define MAX_RATIO 3.0
+#define MAX_RATIO 3.5
 #define MAX_DIM 512
 /* So little work that it says nothing: what is done once, whatever the text. */
 #define LITTLE (20 * (double)SIZE)

@@ -368,7 +368,7 @@ START_TEST(test_a_database_in_memory_has_an_index_of_its_own)
     check(&a);
     check(&b);
     ok(nearest_save(&a.nearest, 1, 1, NULL, &err));
-    nearest_save_later(&a.nearest);
+    nearest_save_soon(&a.nearest);
     nearest_forget(&a.nearest);
     check(&a);
     sql(&a, "BEGIN");
@@ -779,7 +779,7 @@ START_TEST(test_a_file_is_written_where_it_pays)
     sql(&a, "BEGIN");
     add(&a, 5000);
     ok(nearest_save(&a.nearest, 0, 1, NULL, &err));
-    nearest_save_later(&a.nearest);
+    nearest_save_soon(&a.nearest);
     ck_assert_uint_eq(shared_index_saved(a.nearest.shared), 3001);
     sql(&a, "ROLLBACK");
     nearest_forget(&a.nearest);
@@ -828,7 +828,7 @@ START_TEST(test_a_file_that_cannot_be_read_or_written_stops_nothing)
     ck_assert_int_eq(mkdir(in("a.db-ann"), 0700), 0);
     check(&a);
     ck_assert_int_ne(nearest_save(&a.nearest, 1, 1, NULL, &err), ERNIE_OK);
-    nearest_save_later(&a.nearest);
+    nearest_save_soon(&a.nearest);
     check(&a);
     close_side(&a);
     ck_assert_int_eq(rmdir(in("a.db-ann")), 0);
@@ -952,7 +952,7 @@ START_TEST(test_a_kind_that_faiss_does_not_know_is_said_and_stops_no_search)
     ck_assert_int_eq(nearest_save(&a.nearest, 0, 1, NULL, &err), ERNIE_EINVAL);
     ck_assert_msg(strstr(err.message, "HNSV32") != NULL && strstr(err.message, "FAISS") != NULL,
                   "%s", err.message);
-    nearest_save_later(&a.nearest);
+    nearest_save_soon(&a.nearest);
     check(&a);
     close_side(&a);
 }
@@ -1095,8 +1095,8 @@ START_TEST(test_a_thread_saves_and_ends_with_the_last_use)
     open_side(&a, "a.db");
     open_side(&b, "a.db");
     add(&a, 3000);
-    nearest_save_later(&a.nearest);
-    nearest_save_later(&b.nearest);
+    nearest_save_soon(&a.nearest);
+    nearest_save_soon(&b.nearest);
     close_side(&a);
     check(&b);
     close_side(&b);
@@ -1104,8 +1104,7 @@ START_TEST(test_a_thread_saves_and_ends_with_the_last_use)
     open_side(&b, "a.db");
     ok(nearest_refresh(&b.nearest, &err));
     ck_assert_uint_eq(shared_index_saved(b.nearest.shared), 3000);
-    nearest_save_later(&b.nearest); /* nothing to do: no thread */
-    ck_assert(!b.nearest.shared->has_thread);
+    nearest_save_soon(&b.nearest); /* finds nothing to do */
     close_side(&b);
 
     /* A build that takes long is given up. */
@@ -1115,7 +1114,7 @@ START_TEST(test_a_thread_saves_and_ends_with_the_last_use)
     {
         double start;
 
-        nearest_save_later(&a.nearest);
+        nearest_save_soon(&a.nearest);
         start = now_ms();
         close_side(&a);
         printf("a build was given up after %.0f ms\n", now_ms() - start);
@@ -1178,7 +1177,7 @@ static void *read_on(void *data)
             break;
         }
         if (reader->saves)
-            nearest_save_later(&side.nearest);
+            nearest_save_soon(&side.nearest);
         reader->n_searches++;
     }
     close_side(&side);

@@ -1,7 +1,7 @@
 # One program a module. Each links the convenience libraries it tests, so that
 # `make check TESTS=check_chunk` builds no more than that.
 # Seconds before a test counts as hung: machines that run them may be busy.
-AM_TESTS_ENVIRONMENT = CK_DEFAULT_TIMEOUT=120 ; export CK_DEFAULT_TIMEOUT ; \
+AM_TESTS_ENVIRONMENT = CK_DEFAULT_TIMEOUT=600 ; export CK_DEFAULT_TIMEOUT ; \
 	XDG_STATE_HOME='$(abs_builddir)/state' ; export XDG_STATE_HOME ; srcdir='$(srcdir)' builddir='$(builddir)' SQLITE3='$(SQLITE3)' ; \
 	export srcdir builddir SQLITE3 ;
 TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS)

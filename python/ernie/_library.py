@@ -67,6 +67,8 @@ class ernie_tokens(Structure):
         ("input_ids", POINTER(c_int32)),
         ("token_type_ids", POINTER(c_int32)),
         ("attention_mask", POINTER(c_int32)),
+        ("start", POINTER(c_size_t)),
+        ("end", POINTER(c_size_t)),
     ]
 
 
@@ -84,7 +86,12 @@ class ernie_chunks(Structure):
 
 
 class ernie_encode_options(Structure):
-    _fields_ = [("prompt", c_char_p), ("dim", c_size_t)]
+    _fields_ = [
+        ("prompt", c_char_p),
+        ("dim", c_size_t),
+        ("pairs", POINTER(c_char_p)),
+        ("task_type", c_int32),
+    ]
 
 
 class ernie_progress(Structure):
@@ -127,13 +134,14 @@ class ernie_index_report(Structure):
 
 
 class ernie_search_options(Structure):
-    _fields_ = [("k", c_size_t), ("all_chunks", c_int)]
+    _fields_ = [("k", c_size_t), ("all_chunks", c_int), ("reranker", c_void_p)]
 
 
 class ernie_hit(Structure):
     _fields_ = [
         ("rank", c_size_t),
         ("score", c_double),
+        ("rerank_score", c_double),
         ("document_id", c_int64),
         ("chunk_id", c_int64),
         ("line", c_size_t),
