@@ -496,9 +496,11 @@ static int question_vector(struct vectors_table *table, sqlite3_value *question,
                            const float **out, float **own, ernie_error *err)
 {
     const char *text;
-    int status;
+    int status = vectors_check_model(table, err);
 
     *own = NULL;
+    if (status != ERNIE_OK)
+        return status;
     if (table->definition.vector >= 0) {
         *own = memory_new(table->definition.dim, sizeof **own);
         if (*own == NULL)
@@ -511,8 +513,7 @@ static int question_vector(struct vectors_table *table, sqlite3_value *question,
         return out_of_memory(err);
     if (text[strspn(text, " \t\r\n\f\v")] == '\0')
         return error_set(err, ERNIE_EINVAL, "query: empty");
-    status = vectors_check_model(table, err);
-    if (status == ERNIE_OK && (table->question == NULL || strcmp(table->question, text) != 0))
+    if (table->question == NULL || strcmp(table->question, text) != 0)
         status = embed_question(table, text, err);
     *out = table->question_vector;
     return status;

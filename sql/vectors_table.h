@@ -34,6 +34,7 @@ struct vectors_table {
     struct nearest nearest; /* once vectors_open_nearest was called */
     int has_nearest;
     struct tokenizer_scratch *scratch;
+    int knows_schema; /* the tables behind it are of a version that we know */
 
     /* Rows that were put in since the last savepoint began, to be embedded many at a time:
      * before anything reads, before a savepoint, before the commit. */
@@ -58,7 +59,8 @@ int vectors_model(struct vectors_table *table, const ernie_model **out, ernie_er
 int vectors_encode(struct vectors_table *table, size_t n, const char *const *texts,
                    const size_t *sizes, const struct ernie_encode_options *how, float *out,
                    ernie_error *err);
-/* ERNIE_OK when the table's vectors are the model's or there are none yet. */
+/* ERNIE_OK when the tables are of a version that we know, and their vectors the model's, or
+ * there are none yet. */
 int vectors_check_model(struct vectors_table *table, ernie_error *err);
 /* Makes nearest ready for the table's vectors. */
 int vectors_open_nearest(struct vectors_table *table, ernie_error *err);

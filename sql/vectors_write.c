@@ -18,6 +18,7 @@
 #define CHUNKS_AT_ONCE 512
 
 #define MAX_DIM 65536
+#define SCHEMA_VERSION 1
 
 #define META_FINGERPRINT "model_fingerprint"
 #define META_NAME "model_name"
@@ -144,12 +145,29 @@ int vectors_encode(struct vectors_table *table, size_t n, const char *const *tex
     return status == ERNIE_OK ? encode_texts(encoder, n, texts, sizes, how, out, err) : status;
 }
 
+static int check_schema(struct vectors_table *table, ernie_error *err)
+{
+    char number[24];
+    int status;
+
+    if (table->knows_schema)
+        return ERNIE_OK;
+    status = collection_meta_get(table->collection, "schema_version", number, sizeof number, err);
+    if (status == ERNIE_OK && strtol(number, NULL, 10) > SCHEMA_VERSION)
+        status = error_set(err, ERNIE_EFORMAT, "%s: made by a newer ernie (tables of version %s)",
+                           table->name, number);
+    table->knows_schema = status == ERNIE_OK;
+    return status;
+}
+
 int vectors_check_model(struct vectors_table *table, ernie_error *err)
 {
     char fingerprint[33], name[128];
-    const ernie_model *model;
-    int status = vectors_model(table, &model, err);
+    const ernie_model *model = NULL;
+    int status = check_schema(table, err);
 
+    if (status == ERNIE_OK)
+        status = vectors_model(table, &model, err);
     if (status != ERNIE_OK || model == NULL)
         return status;
     status = collection_meta_get(table->collection, META_FINGERPRINT, fingerprint,
@@ -392,8 +410,9 @@ static int change_init(struct change *change, struct vectors_table *table, sqlit
     int status;
 
     *change = (struct change){ .values = values };
-    if (definition->vector < 0)
-        return vectors_check_model(table, err); /* before anything is changed */
+    status = vectors_check_model(table, err); /* before anything is changed */
+    if (status != ERNIE_OK || definition->vector < 0)
+        return status;
     change->keeps_vector = sqlite3_value_nochange(value);
     if (change->keeps_vector || sqlite3_value_type(value) == SQLITE_NULL)
         return ERNIE_OK;

@@ -227,6 +227,11 @@ check 'drop' gives 0 'DROP TABLE notes' "SELECT count(*) FROM sqlite_master WHER
 check 'drop leaves no index file' [ ! -f "$file" ]
 check 'create again' sql 'CREATE VIRTUAL TABLE notes USING ernie(title, body, year INTEGER, tag TEXT)'
 
+sql "UPDATE notes_meta SET value = '2' WHERE key = 'schema_version'"
+check 'a newer version is not searched' refuses 'newer ernie' "SELECT * FROM notes('x')"
+check 'nor written' refuses 'newer ernie' "INSERT INTO notes(title) VALUES ('x')"
+sql "UPDATE notes_meta SET value = '1' WHERE key = 'schema_version'"
+
 # ---- models
 check 'model= the one there is' sql 'CREATE VIRTUAL TABLE m USING ernie(title, model="ernie-micro-zh-en")' \
 	"INSERT INTO m(title) VALUES ('茶')"
