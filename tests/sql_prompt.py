@@ -41,10 +41,12 @@ class Prompt:
 
     def end(self, keys):
         """Types keys and waits for the program's end; its exit status. They are typed again
-        after a while: a terminal that is just changing its mode may swallow ^D."""
+        after a while, on a line that ^U has emptied: a terminal that is just changing its
+        mode may swallow ^D, or put it into the line."""
         try:
             for _ in range(10):
                 self.type(keys)
+                keys = "\x15" + keys.lstrip("\x15")
                 end = time.monotonic() + 6
                 while time.monotonic() < end:
                     if select.select([self.fd], [], [], 1)[0]:
