@@ -63,7 +63,7 @@ static inline float exp_negative(float x)
 {
     const float k_max = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
     float clamped = x < -87.0f ? -87.0f : x, shifted, k, r, p;
-    int32_t exponent;
+    uint32_t exponent;
     float power;
 
     shifted = clamped * 1.44269504f + k_max;
@@ -78,7 +78,7 @@ static inline float exp_negative(float x)
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    exponent = ((int32_t)k + 127) << 23;
+    exponent = (uint32_t)((int32_t)k + 127) << 23; /* of NaN it is any number */
     memcpy(&power, &exponent, sizeof power);
     return p * power;
 }
@@ -262,12 +262,15 @@ static inline void finish_tile(const struct matrix_i8 *w, size_t column, size_t 
     const float *scale = w->scale + column, *bias = w->bias + column;
 
     for (size_t i = 0; i < rows; i++) {
-        const int32_t zero = x->zero[row + i];
+        const uint32_t zero = (uint32_t)x->zero[row + i];
         const float x_scale = x->scale[row + i];
         float *out = y + (row + i) * ldy + column;
 
         for (size_t j = 0; j < n_columns; j++)
-            out[j] = (float)(product[i][j] - zero * sum[j]) * (x_scale * scale[j]) + bias[j];
+            /* Unsigned: a row of NaN has any number for a zero point. */
+            out[j] = (float)(int32_t)((uint32_t)product[i][j] - zero * (uint32_t)sum[j]) *
+                         (x_scale * scale[j]) +
+                     bias[j];
         if (epilogue == EPILOGUE_GELU)
             for (size_t j = 0; j < n_columns; j++)
                 out[j] = gelu_near(out[j]);
