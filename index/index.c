@@ -22,7 +22,7 @@
 /* The part of an inverted file's base that is scanned before the first hit; each time that
  * more is wanted, four times as much is. One in so many of what was scanned is believed to
  * be in the right order. */
-#define IVF_FIRST_PART   12
+#define IVF_FIRST_PART   16
 #define IVF_FIRST_LEAST  20000
 #define IVF_BELIEVED     64
 /* Hits that FAISS is asked for first, and each further time four times as many, of which
