@@ -2,6 +2,29 @@
 
 #include <stddef.h>
 
+int function_table_connect(sqlite3 *connection, const char *declaration, int use, void *data,
+                           sqlite3_vtab **out)
+{
+    struct function_table *table;
+    int status = sqlite3_declare_vtab(connection, declaration);
+
+    if (status != SQLITE_OK)
+        return status;
+    sqlite3_vtab_config(connection, use);
+    table = sqlite3_malloc64(sizeof *table);
+    if (table == NULL)
+        return SQLITE_NOMEM;
+    *table = (struct function_table){ .data = data };
+    *out = &table->base;
+    return SQLITE_OK;
+}
+
+int function_table_disconnect(sqlite3_vtab *table)
+{
+    sqlite3_free(table);
+    return SQLITE_OK;
+}
+
 int arguments_plan(sqlite3_index_info *info, int first, int n)
 {
     int argv_index = 0;

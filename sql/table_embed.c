@@ -20,11 +20,6 @@ static const char name[] = "ernie_embed_each";
 static const char declaration[] =
     "CREATE TABLE x(key, text TEXT, embedding BLOB, json HIDDEN, prompt HIDDEN, dim HIDDEN)";
 
-struct embed_table {
-    sqlite3_vtab base; /* first: SQLite sees only this */
-    struct extension *extension;
-};
-
 struct element {
     sqlite3_value *key, *text; /* ours */
 };
@@ -41,31 +36,18 @@ struct embed_cursor {
     sqlite3_int64 rowid;
 };
 
+static struct extension *extension_of(const sqlite3_vtab_cursor *cursor)
+{
+    return ((const struct function_table *)cursor->pVtab)->data;
+}
+
 static int table_connect(sqlite3 *connection, void *data, int argc, const char *const *argv,
                          sqlite3_vtab **out, char **message)
 {
-    struct embed_table *table;
-    int status = sqlite3_declare_vtab(connection, declaration);
-
     (void)argc;
     (void)argv;
     (void)message;
-    if (status != SQLITE_OK)
-        return status;
-    sqlite3_vtab_config(connection, SQLITE_VTAB_INNOCUOUS);
-    table = sqlite3_malloc64(sizeof *table);
-    if (table == NULL)
-        return SQLITE_NOMEM;
-    memset(table, 0, sizeof *table);
-    table->extension = data;
-    *out = &table->base;
-    return SQLITE_OK;
-}
-
-static int table_disconnect(sqlite3_vtab *table)
-{
-    sqlite3_free(table);
-    return SQLITE_OK;
+    return function_table_connect(connection, declaration, SQLITE_VTAB_INNOCUOUS, data, out);
 }
 
 static int table_best_index(sqlite3_vtab *table, sqlite3_index_info *info)
@@ -126,11 +108,11 @@ static int cursor_close(sqlite3_vtab_cursor *base)
 /* SQLite's own words for what it refused: malformed JSON. */
 static int host_error(struct embed_cursor *cursor, int status)
 {
-    struct embed_table *table = (struct embed_table *)cursor->base.pVtab;
+    const struct extension *extension = extension_of(&cursor->base);
 
-    sqlite3_free(table->base.zErrMsg);
-    table->base.zErrMsg =
-        sqlite3_mprintf("%s: %s", name, sqlite3_errmsg(table->extension->connection));
+    sqlite3_free(cursor->base.pVtab->zErrMsg);
+    cursor->base.pVtab->zErrMsg =
+        sqlite3_mprintf("%s: %s", name, sqlite3_errmsg(extension->connection));
     return status;
 }
 
@@ -180,7 +162,7 @@ static int read_elements(struct embed_cursor *cursor)
  * what comes back is not always element j: they are put in their places from the end. */
 static int embed_elements(struct embed_cursor *cursor, ernie_error *err)
 {
-    struct extension *extension = ((struct embed_table *)cursor->base.pVtab)->extension;
+    struct extension *extension = extension_of(&cursor->base);
     const size_t dim = cursor->options.dim;
     const char *texts[MAX_BATCH];
     ernie_encoder *encoder;
@@ -250,7 +232,7 @@ static int cursor_filter(sqlite3_vtab_cursor *base, int plan, const char *unused
                          sqlite3_value **argv)
 {
     struct embed_cursor *cursor = (struct embed_cursor *)base;
-    struct extension *extension = ((struct embed_table *)base->pVtab)->extension;
+    struct extension *extension = extension_of(base);
     const ernie_model *model;
     ernie_error err;
     int status;
@@ -334,7 +316,7 @@ int register_embed_table(sqlite3 *connection, struct extension *extension)
     static const sqlite3_module module = {
         .xConnect = table_connect,
         .xBestIndex = table_best_index,
-        .xDisconnect = table_disconnect,
+        .xDisconnect = function_table_disconnect,
         .xOpen = cursor_open,
         .xClose = cursor_close,
         .xFilter = cursor_filter,

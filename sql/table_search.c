@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sql/extension.h"
+#include "sql/table_arguments.h"
 
 /* Hits fetched first; each further fetch asks for twice as many. SQLite does not
  * tell a limit through a join or a WHERE, so none is guessed. */
@@ -29,11 +30,6 @@ static const char declaration[] =
 /* What xBestIndex tells xFilter, as bits of idxNum: which arguments there are. */
 enum { PLAN_QUERY = 1, PLAN_K = 2 };
 
-struct search_table {
-    sqlite3_vtab base; /* first: SQLite sees only this */
-    struct extension *extension;
-};
-
 struct search_cursor {
     sqlite3_vtab_cursor base;
     char *query;
@@ -49,28 +45,10 @@ struct search_cursor {
 static int table_connect(sqlite3 *connection, void *data, int argc, const char *const *argv,
                          sqlite3_vtab **out, char **message)
 {
-    struct search_table *table;
-    int status = sqlite3_declare_vtab(connection, declaration);
-
     (void)argc;
     (void)argv;
     (void)message;
-    if (status != SQLITE_OK)
-        return status;
-    sqlite3_vtab_config(connection, SQLITE_VTAB_DIRECTONLY);
-    table = sqlite3_malloc64(sizeof *table);
-    if (table == NULL)
-        return SQLITE_NOMEM;
-    memset(table, 0, sizeof *table);
-    table->extension = data;
-    *out = &table->base;
-    return SQLITE_OK;
-}
-
-static int table_disconnect(sqlite3_vtab *table)
-{
-    sqlite3_free(table);
-    return SQLITE_OK;
+    return function_table_connect(connection, declaration, SQLITE_VTAB_DIRECTONLY, data, out);
 }
 
 /* Whether rows in the order of the hits are in the order that is asked for. */
@@ -167,11 +145,11 @@ static int compare_ids(const void *a, const void *b)
 /* The n best hits. */
 static int fetch(struct search_cursor *cursor, size_t n)
 {
-    struct search_table *table = (struct search_table *)cursor->base.pVtab;
+    struct function_table *table = (struct function_table *)cursor->base.pVtab;
     struct ernie_search_options options = { .k = n };
     ernie_database *database;
     ernie_error err;
-    int status = extension_database(table->extension, &database, &err);
+    int status = extension_database(table->data, &database, &err);
 
     ernie_hits_free(cursor->hits);
     cursor->hits = NULL;
@@ -329,7 +307,7 @@ int register_search_table(sqlite3 *connection, struct extension *extension)
     static const sqlite3_module module = {
         .xConnect = table_connect,
         .xBestIndex = table_best_index,
-        .xDisconnect = table_disconnect,
+        .xDisconnect = function_table_disconnect,
         .xOpen = cursor_open,
         .xClose = cursor_close,
         .xFilter = cursor_filter,

@@ -28,11 +28,6 @@ struct text_module {
     struct extension *extension; /* a reference of ours */
 };
 
-struct text_table {
-    sqlite3_vtab base; /* first: SQLite sees only this */
-    const struct text_module *module;
-};
-
 struct text_cursor {
     sqlite3_vtab_cursor base;
     sqlite3_value *text; /* ours */
@@ -122,40 +117,23 @@ static int table_connect(sqlite3 *connection, void *data, int argc, const char *
                          sqlite3_vtab **out, char **message)
 {
     const struct text_module *module = data;
-    struct text_table *table;
-    int status = sqlite3_declare_vtab(connection, module->kind->declaration);
 
     (void)argc;
     (void)argv;
     (void)message;
-    if (status != SQLITE_OK)
-        return status;
-    sqlite3_vtab_config(connection, SQLITE_VTAB_INNOCUOUS);
-    table = sqlite3_malloc64(sizeof *table);
-    if (table == NULL)
-        return SQLITE_NOMEM;
-    memset(table, 0, sizeof *table);
-    table->module = module;
-    *out = &table->base;
-    return SQLITE_OK;
-}
-
-static int table_disconnect(sqlite3_vtab *table)
-{
-    sqlite3_free(table);
-    return SQLITE_OK;
+    return function_table_connect(connection, module->kind->declaration, SQLITE_VTAB_INNOCUOUS, data, out);
 }
 
 static int table_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 {
-    const struct text_table *table = (const struct text_table *)base;
+    const struct text_module *module = ((const struct function_table *)base)->data;
 
     /* Rows come in the order of the text. */
     info->orderByConsumed =
         info->nOrderBy == 1 && info->aOrderBy[0].iColumn <= 0 && !info->aOrderBy[0].desc;
     info->estimatedCost = 1000;
     info->estimatedRows = 100;
-    return arguments_plan(info, table->module->kind->text_column, 1);
+    return arguments_plan(info, module->kind->text_column, 1);
 }
 
 static int cursor_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
@@ -192,7 +170,7 @@ static int cursor_filter(sqlite3_vtab_cursor *base, int plan, const char *unused
                          sqlite3_value **argv)
 {
     struct text_cursor *cursor = (struct text_cursor *)base;
-    const struct text_module *module = ((struct text_table *)base->pVtab)->module;
+    const struct text_module *module = ((const struct function_table *)base->pVtab)->data;
     const char *text;
     ernie_error err;
 
@@ -232,7 +210,8 @@ static int cursor_eof(sqlite3_vtab_cursor *base)
 static int cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
 {
     struct text_cursor *cursor = (struct text_cursor *)base;
-    const struct text_kind *kind = ((struct text_table *)base->pVtab)->module->kind;
+    const struct text_module *module = ((const struct function_table *)base->pVtab)->data;
+    const struct text_kind *kind = module->kind;
 
     if (column == kind->text_column)
         sqlite3_result_value(context, cursor->text);
@@ -260,7 +239,7 @@ int register_text_tables(sqlite3 *connection, struct extension *extension)
     static const sqlite3_module methods = {
         .xConnect = table_connect,
         .xBestIndex = table_best_index,
-        .xDisconnect = table_disconnect,
+        .xDisconnect = function_table_disconnect,
         .xOpen = cursor_open,
         .xClose = cursor_close,
         .xFilter = cursor_filter,
