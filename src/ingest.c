@@ -164,18 +164,6 @@ static int read_file(const struct scan_file *file, struct store_document *docume
     return status;
 }
 
-static const char *format_name(enum document_format format)
-{
-    switch (format) {
-    case DOCUMENT_MARKDOWN:
-        return "markdown";
-    case DOCUMENT_HTML:
-        return "html";
-    default:
-        return "text";
-    }
-}
-
 /* A document whose file cannot become text has a row that says why, so that it is
  * not tried again until the file changes. */
 static int job_fail(struct job *job, const char *why, ernie_error *err)
@@ -196,7 +184,7 @@ static int job_fail(struct job *job, const char *why, ernie_error *err)
 static int job_finish(struct job *job, struct ingest *ingest, ernie_error *err)
 {
     job->document.title = job->extract.title.size > 0 ? job->extract.title.data : "";
-    job->document.format = format_name(job->extract.format);
+    job->document.format = document_format_name(job->extract.format);
     job->document.encoding = job->extract.encoding;
     return job_cut(job, ingest, err);
 }

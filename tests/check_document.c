@@ -13,6 +13,7 @@
 #include "document/extract.h"
 #include "document/glob.h"
 #include "document/walk.h"
+#include "document/writer.h"
 #include "faults.h"
 
 static ernie_error err;
@@ -310,6 +311,77 @@ START_TEST(test_lines_are_those_of_the_file)
 }
 END_TEST
 
+/* The path of headings above the first place that holds word. */
+static void check_heading(const struct extract *extract_, const char *word, const char *path,
+                          unsigned page)
+{
+    const char *at = strstr(extract_->text.data, word);
+    const struct section *section;
+
+    ck_assert_msg(at != NULL, "%s in: %s", word, extract_->text.data);
+    section = extract_section(extract_, (size_t)(at - extract_->text.data));
+    ck_assert_str_eq(extract_heading(extract_, section), path);
+    ck_assert_uint_eq(section != NULL ? section->page : 0, page);
+}
+
+START_TEST(test_headings_stand_above_what_follows)
+{
+    static const char *const names[] = { "a.md", "a.html" };
+    static const char *const texts[] = {
+        "before\n\n# 第1章  备份\n\none\n\n### Deep *er*\n\ntwo\n\n## Next\n\nthree\n\n# 2\n\nfour\n",
+        "before<h1>第1章\n备份</h1>one<h3>Deep <i>er</i></h3>two<h2></h2><h2>Next</h2>three<h1>2</h1>four",
+    };
+    static const char *const first[] = { "第1章 备份", "第1章备份" };
+
+    for (int i = 0; i < 2; i++) {
+        struct extract extract_ = { 0 };
+        char path[64];
+
+        ck_assert_int_eq(extract(names[i], (const uint8_t *)texts[i], strlen(texts[i]), &extract_,
+                                 &err),
+                         ERNIE_OK);
+        check_heading(&extract_, "before", "", 0);
+        check_heading(&extract_, "one", first[i], 0);
+        snprintf(path, sizeof path, "%s › Deep er", first[i]);
+        check_heading(&extract_, "Deep er", path, 0);
+        check_heading(&extract_, "two", path, 0);
+        snprintf(path, sizeof path, "%s › Next", first[i]);
+        check_heading(&extract_, "three", path, 0);
+        check_heading(&extract_, "four", "2", 0);
+        extract_reset(&extract_);
+    }
+}
+END_TEST
+
+START_TEST(test_pages_and_named_sections)
+{
+    struct extract extract_ = { 0 };
+    struct writer writer = { .out = &extract_, .line = 1 };
+    char name[400];
+
+    memset(name, 'n', sizeof name);
+    writer_page(&writer, 1);
+    writer_words(&writer, "one", 3);
+    writer_heading(&writer, 1, "Sheet", 5);
+    writer_words(&writer, "two", 3);
+    writer_page(&writer, 2);
+    writer_words(&writer, "three", 5);
+    writer_heading(&writer, 9, name, sizeof name); /* cut, and of the last level */
+    writer_words(&writer, "four", 4);
+    writer_heading(&writer, 1, "", 0);
+    writer_words(&writer, "five", 4);
+    writer_finish(&writer);
+    check_heading(&extract_, "one", "", 1);
+    check_heading(&extract_, "two", "Sheet", 1);
+    check_heading(&extract_, "three", "Sheet", 2);
+    memcpy(name, "Sheet › ", 10);
+    name[130] = '\0';
+    check_heading(&extract_, "four", name, 2);
+    check_heading(&extract_, "five", "", 2);
+    extract_reset(&extract_);
+}
+END_TEST
+
 /* ---- chunks ---- */
 
 /* A token a character, which any reader can count. */
@@ -429,7 +501,7 @@ END_TEST
 START_TEST(test_running_out_of_memory_at_each_allocation)
 {
     static const char *const names[] = { "a.txt", "a.md", "a.html" };
-    static const char text[] = "# 标题\n\n<p>Some words. And more &amp; more.</p>\n\nThe end.\n";
+    static const char text[] = "# 标题\n\n<p>Some words.<h2>Heading</h2> And more &amp; more.</p>\n\nThe end.\n";
 
     for (size_t i = 0; i < 3; i++) {
         int status, k = 0;
@@ -484,7 +556,7 @@ int main(void)
 {
     const struct {
         const char *name;
-        const TTest *tests[8];
+        const TTest *tests[12];
     } cases[] = {
         { "glob",
           { test_patterns_as_in_gitignore, test_the_last_pattern_decides,
@@ -495,7 +567,8 @@ int main(void)
         { "extract",
           { test_encodings_are_told_apart, test_short_utf16_without_a_mark,
             test_binary_is_not_text, test_markdown, test_html, test_html_nested_very_deep,
-            test_formats, test_lines_are_those_of_the_file } },
+            test_formats, test_lines_are_those_of_the_file, test_headings_stand_above_what_follows,
+            test_pages_and_named_sections } },
         { "chunk",
           { test_chunks_are_whole_sentences_that_cover_the_text,
             test_a_long_sentence_is_cut_between_characters, test_points_that_end_no_sentence,
@@ -513,7 +586,7 @@ int main(void)
         if (strcmp(cases[i].name, "walk") == 0)
             tcase_add_checked_fixture(tcase, make_folder, remove_folder);
         tcase_set_timeout(tcase, 60);
-        for (size_t j = 0; j < 8 && cases[i].tests[j] != NULL; j++)
+        for (size_t j = 0; j < 12 && cases[i].tests[j] != NULL; j++)
             tcase_add_test(tcase, cases[i].tests[j]);
         suite_add_tcase(s, tcase);
     }

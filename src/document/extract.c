@@ -125,6 +125,18 @@ static int starts_like_html(const uint8_t *bytes, size_t size)
     return 0;
 }
 
+const char *document_format_name(enum document_format format)
+{
+    static const char *const names[] = {
+        [DOCUMENT_UNKNOWN] = "",
+        [DOCUMENT_TEXT] = "text",
+        [DOCUMENT_MARKDOWN] = "markdown",
+        [DOCUMENT_HTML] = "html",
+    };
+
+    return names[format];
+}
+
 enum document_format document_format(const char *name, const uint8_t *bytes, size_t size)
 {
     static const char *const markdown[] = { "markdown", "md", "mdown", "mdwn", "mkd", "mkdn" };
@@ -197,7 +209,8 @@ int extract(const char *name, const uint8_t *bytes, size_t size, struct extract 
     }
     buffer_append(&out->text, "", 0); /* so that an empty one is "" */
     buffer_append(&out->title, "", 0);
-    if (status == ERNIE_OK && (out->text.failed || out->title.failed))
+    buffer_append(&out->author, "", 0);
+    if (status == ERNIE_OK && (out->text.failed || out->title.failed || out->author.failed))
         status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", name);
     buffer_reset(&source);
     return status;
@@ -207,6 +220,9 @@ void extract_reset(struct extract *extract)
 {
     buffer_reset(&extract->text);
     buffer_reset(&extract->title);
+    buffer_reset(&extract->author);
+    buffer_reset(&extract->headings);
+    memory_free(extract->sections);
     memory_free(extract->marks);
     memset(extract, 0, sizeof *extract);
 }
@@ -230,4 +246,26 @@ size_t extract_line(const struct extract *extract, size_t offset)
         for (size_t i = extract->marks[low].offset; i < offset && i < extract->text.size; i++)
             line += extract->text.data[i] == '\n';
     return line;
+}
+
+const struct section *extract_section(const struct extract *extract, size_t offset)
+{
+    size_t low = 0, high = extract->n_sections;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (extract->sections[middle].offset <= offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 ? &extract->sections[low - 1] : NULL;
+}
+
+const char *extract_heading(const struct extract *extract, const struct section *section)
+{
+    return section != NULL && extract->headings.data != NULL
+               ? extract->headings.data + section->heading
+               : "";
 }

@@ -1,5 +1,5 @@
-/* A file's bytes to its text: plain text, Markdown and HTML in whatever encoding
- * they are written. */
+/* A file's bytes to its text, and what the text says of its own order: pages, headings.
+ * Plain text, Markdown and HTML in whatever encoding they are written. */
 #ifndef ERNIE_DOCUMENT_EXTRACT_H
 #define ERNIE_DOCUMENT_EXTRACT_H
 
@@ -11,6 +11,9 @@
 
 enum document_format { DOCUMENT_UNKNOWN, DOCUMENT_TEXT, DOCUMENT_MARKDOWN, DOCUMENT_HTML };
 
+/* "text", "markdown", "html": as a document's row says it. "" for DOCUMENT_UNKNOWN. */
+const char *document_format_name(enum document_format format);
+
 /* Where in the text something begins that stood on a line of the file. Plain text has
  * one for every kilobyte, and extract_line counts from there. */
 struct line_mark {
@@ -18,9 +21,25 @@ struct line_mark {
     size_t line;   /* of the file, from 1 */
 };
 
+/* From a byte of the text on: the page, and the headings that stand above. The text before
+ * the first one has neither. */
+struct section {
+    size_t offset;  /* of text */
+    size_t heading; /* of headings: where the path begins, which a 0 byte ends */
+    unsigned page;  /* page, slide or sheet, from 1; 0: the document has none */
+    unsigned level; /* of the heading that begins here, from 1; 0: another page begins */
+};
+
 struct extract {
     struct buffer text; /* valid UTF-8 without 0 bytes; blocks end with a line break */
-    struct buffer title; /* one line, or empty */
+    struct buffer title; /* one line, or empty; so is what follows */
+    struct buffer author;
+    char language[16]; /* as the document declares it (BCP 47: "zh-CN", "en"), or "" */
+    char date[32];     /* ISO 8601, as the document states it: "2024-01-31", "2024-01-31T08:00:00Z" */
+    struct section *sections; /* [n_sections], by offset */
+    size_t n_sections;
+    size_t sections_capacity;
+    struct buffer headings; /* the paths, "第1章 › 备份", each with its 0 byte; "" at 0 */
     struct line_mark *marks; /* [n_marks], by offset, the first at offset 0 */
     size_t n_marks;
     size_t marks_capacity;
@@ -45,5 +64,9 @@ void extract_reset(struct extract *extract);
 
 /* The line of the file that a byte of the text came from. */
 size_t extract_line(const struct extract *extract, size_t offset);
+/* The section that a byte of the text is in, or NULL before the first one. */
+const struct section *extract_section(const struct extract *extract, size_t offset);
+/* Its headings' path, "" when there is none; belongs to the extract. */
+const char *extract_heading(const struct extract *extract, const struct section *section);
 
 #endif

@@ -391,6 +391,16 @@ static void note_h1(struct html *html, const struct tag *tag)
     }
 }
 
+static void use_heading(struct writer *writer, const struct tag *tag)
+{
+    if (tag->name[0] != 'h' || tag->name[1] < '1' || tag->name[1] > '6' || tag->name[2] != '\0')
+        return;
+    if (tag->is_end)
+        writer_heading_end(writer);
+    else
+        writer_heading_begin(writer, (unsigned)(tag->name[1] - '0'));
+}
+
 /* A tag that shows; html->at is behind it. */
 static void use_tag(struct html *html, const struct tag *tag)
 {
@@ -401,6 +411,7 @@ static void use_tag(struct html *html, const struct tag *tag)
     switch (kind) {
     case ELEMENT_BLOCK:
         writer_break(writer, 2);
+        use_heading(writer, tag);
         break;
     case ELEMENT_PRE:
         if (!tag->is_end && html->at < html->size && html->text[html->at] == '\n')

@@ -59,9 +59,9 @@ static int enter_block(MD_BLOCKTYPE type, void *detail, void *data)
         writer_cell(md->writer);
         break;
     case MD_BLOCK_H:
-        writer_break(md->writer, 2);
         md->heading_level = ((const MD_BLOCK_H_DETAIL *)detail)->level;
         md->heading_start = md->writer->out->text.size;
+        writer_heading_begin(md->writer, md->heading_level);
         break;
     case MD_BLOCK_CODE:
         writer_break(md->writer, 2);
@@ -118,7 +118,7 @@ static int leave_block(MD_BLOCKTYPE type, void *detail, void *data)
     case MD_BLOCK_H:
         take_title(md);
         md->heading_level = 0;
-        writer_break(md->writer, 2);
+        writer_heading_end(md->writer);
         break;
     case MD_BLOCK_CODE:
         md->in_code = 0;

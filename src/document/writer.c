@@ -10,6 +10,13 @@
 #define MANY_MARKS        (1u << 20)
 #define SPARSE_MARK_BYTES 64
 
+/* Past this many sections the rest of the text belongs to the last one: nobody wrote so many
+ * headings by hand. */
+#define MANY_SECTIONS 65536
+/* Of a heading in a path. */
+#define MAX_HEADING_BYTES 120
+#define HEADING_SEPARATOR " \xe2\x80\xba "
+
 void extract_add_mark(struct extract *extract, size_t line)
 {
     struct line_mark *last = extract->n_marks > 0 ? &extract->marks[extract->n_marks - 1] : NULL;
@@ -157,10 +164,147 @@ void writer_cell(struct writer *writer)
         writer->gap = GAP_CELL;
 }
 
+/* ---- sections ---------------------------------------------------------- */
+
+/* Appends the names of all levels, joined, and says where they begin. */
+static size_t append_path(struct writer *writer)
+{
+    struct buffer *headings = &writer->out->headings;
+    size_t start;
+
+    if (headings->size == 0)
+        buffer_append_char(headings, '\0'); /* the path of what stands below no heading */
+    start = headings->size;
+    for (unsigned i = 0; i < WRITER_MAX_LEVEL; i++) {
+        if (writer->headings[i].size == 0)
+            continue;
+        if (headings->size > start)
+            buffer_append_text(headings, HEADING_SEPARATOR);
+        /* Room first: the name is in the memory that appending may move. */
+        if (buffer_reserve(headings, writer->headings[i].size) != NULL)
+            buffer_append(headings, headings->data + writer->headings[i].offset,
+                          writer->headings[i].size);
+    }
+    if (headings->size == start)
+        return 0;
+    buffer_append_char(headings, '\0');
+    return start;
+}
+
+static void add_section(struct writer *writer, size_t offset, size_t heading, unsigned level)
+{
+    struct extract *out = writer->out;
+    const struct section section = {
+        .offset = offset, .heading = heading, .page = writer->page, .level = level
+    };
+
+    if (out->n_sections > 0 && out->sections[out->n_sections - 1].offset >= offset) {
+        /* A page that begins with a heading begins with that. */
+        out->sections[out->n_sections - 1] = section;
+        return;
+    }
+    if (out->n_sections == out->sections_capacity) {
+        size_t capacity = out->sections_capacity < 16 ? 16 : out->sections_capacity * 2;
+        struct section *grown = memory_resize(out->sections, capacity, sizeof *grown);
+
+        if (grown == NULL) {
+            out->text.failed = 1; /* noticed with the text, at the end */
+            return;
+        }
+        out->sections = grown;
+        out->sections_capacity = capacity;
+    }
+    out->sections[out->n_sections++] = section;
+}
+
+/* A name of one line becomes the heading of its level, and those below it end. */
+static void set_heading(struct writer *writer, unsigned level, const char *name, size_t size,
+                        size_t offset)
+{
+    struct buffer *headings = &writer->out->headings;
+    int space = 0;
+    size_t start;
+
+    if (writer->out->n_sections >= MANY_SECTIONS)
+        return;
+    if (headings->size == 0)
+        buffer_append_char(headings, '\0');
+    start = headings->size;
+    for (size_t i = 0; i < size; i++) {
+        if ((unsigned char)name[i] <= ' ') {
+            space = headings->size > start;
+            continue;
+        }
+        if (headings->size - start >= MAX_HEADING_BYTES && ((unsigned char)name[i] & 0xc0) != 0x80)
+            break; /* before a whole character */
+        if (space)
+            buffer_append_char(headings, ' ');
+        space = 0;
+        buffer_append_char(headings, name[i]);
+    }
+    if (headings->failed) {
+        writer->out->text.failed = 1;
+        return;
+    }
+    for (unsigned i = level; i < WRITER_MAX_LEVEL; i++)
+        writer->headings[i].size = 0;
+    writer->headings[level - 1].offset = start;
+    writer->headings[level - 1].size = headings->size - start;
+    buffer_append_char(headings, '\0');
+    add_section(writer, offset, append_path(writer), level);
+    writer->out->text.failed |= headings->failed;
+}
+
+static unsigned known_level(unsigned level)
+{
+    return level == 0 ? 1 : level > WRITER_MAX_LEVEL ? WRITER_MAX_LEVEL : level;
+}
+
+void writer_heading_begin(struct writer *writer, unsigned level)
+{
+    writer_heading_end(writer);
+    writer_break(writer, 2);
+    writer->heading_level = known_level(level);
+    writer->heading_start = writer->out->text.size;
+}
+
+void writer_heading_end(struct writer *writer)
+{
+    const struct buffer *text = &writer->out->text;
+    size_t start = writer->heading_start, size;
+
+    if (writer->heading_level == 0)
+        return;
+    while (start < text->size && (text->data[start] == '\n' || text->data[start] == ' '))
+        start++;
+    size = text->size - start;
+    if (size > 0 && !text->failed)
+        set_heading(writer, writer->heading_level, text->data + start, size, start);
+    writer->heading_level = 0;
+    writer_break(writer, 2);
+}
+
+void writer_heading(struct writer *writer, unsigned level, const char *name, size_t size)
+{
+    writer_break(writer, 2);
+    set_heading(writer, known_level(level), name, size, writer->out->text.size);
+}
+
+void writer_page(struct writer *writer, unsigned page)
+{
+    const struct extract *out = writer->out;
+    const size_t n = out->n_sections;
+
+    writer->page = page;
+    if (n < MANY_SECTIONS)
+        add_section(writer, out->text.size, n > 0 ? out->sections[n - 1].heading : 0, 0);
+}
+
 void writer_finish(struct writer *writer)
 {
     struct buffer *text = &writer->out->text;
 
+    writer_heading_end(writer);
     while (text->size > 0 && (text->data[text->size - 1] == '\n' ||
                               text->data[text->size - 1] == ' '))
         text->size--;

@@ -10,6 +10,9 @@
 
 #include "document/extract.h"
 
+/* Headings are counted so deep; a deeper one is of the last level. */
+#define WRITER_MAX_LEVEL 6
+
 enum writer_gap { GAP_NONE, GAP_SPACE, GAP_LINE_BREAK, GAP_CELL };
 
 struct writer {
@@ -18,6 +21,13 @@ struct writer {
     uint32_t last;         /* the code point written last; 0 at the start of a block */
     enum writer_gap gap;   /* what was seen since */
     unsigned breaks;       /* line breaks to end the text with before the next word */
+    unsigned page;         /* page, slide or sheet; 0: none so far */
+    size_t heading_start;  /* of the text, where the heading that is open began */
+    unsigned heading_level; /* of it; 0: none is open */
+    /* The headings that stand above, by level: names in out->headings. */
+    struct {
+        size_t offset, size;
+    } headings[WRITER_MAX_LEVEL];
 };
 
 /* Words and the space between them. Moves line past the line breaks in the text. */
@@ -30,6 +40,17 @@ void writer_verbatim(struct writer *writer, const char *text, size_t size);
 void writer_break(struct writer *writer, unsigned n);
 /* What is written next is another cell of the same row. */
 void writer_cell(struct writer *writer);
+
+/* What is written up to writer_heading_end is a heading of a level from 1: it stands in a
+ * paragraph of its own, and above what follows until another of its level or a higher
+ * one. */
+void writer_heading_begin(struct writer *writer, unsigned level);
+void writer_heading_end(struct writer *writer);
+/* A heading that does not stand in the text: the name of a sheet, of a function. "" ends
+ * the one of that level. */
+void writer_heading(struct writer *writer, unsigned level, const char *name, size_t size);
+/* What follows is on that page, slide or sheet, from 1; the headings go on. */
+void writer_page(struct writer *writer, unsigned page);
 
 /* Ends the text with one line break. */
 void writer_finish(struct writer *writer);
