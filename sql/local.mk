@@ -7,22 +7,23 @@ libstore_la_SOURCES = \
 	sql/sqlite.h \
 	sql/statement.c sql/statement.h \
 	sql/store.c sql/store.h
-nodist_libstore_la_SOURCES = sql/schema_sql.h
+nodist_libstore_la_SOURCES = sql/schema_sql.h sql/upgrade_1_2_sql.h
 libstore_la_CPPFLAGS = $(AM_CPPFLAGS) -Isql $(SQLITE_CFLAGS)
 libstore_la_LIBADD = libwords.la $(SQLITE_LIBS)
 
-EXTRA_DIST += sql/schema.sql sql/vectors.sql sql/README.md
+EXTRA_DIST += sql/schema.sql sql/upgrade_1_2.sql sql/vectors.sql sql/README.md
 
-# The schema as a C string.
-sql/schema_sql.h: sql/schema.sql
+# The schema and its upgrades, each as a C string: sql/x.sql is x_sql.
+store_sql = sql/schema_sql.h sql/upgrade_1_2_sql.h
+$(store_sql): sql/%_sql.h: sql/%.sql
 	$(AM_V_GEN)$(MKDIR_P) sql && { \
-	  echo 'static const char schema_sql[] ='; \
-	  $(SED) -e 's/[\\"]/\\&/g' -e 's/^/    "/' -e 's/$$/\\n"/' $(srcdir)/sql/schema.sql; \
+	  echo 'static const char $*_sql[] ='; \
+	  $(SED) -e 's/[\\"]/\\&/g' -e 's/^/    "/' -e 's/$$/\\n"/' $(srcdir)/sql/$*.sql; \
 	  echo '    "";'; } > $@.tmp && mv $@.tmp $@
-BUILT_SOURCES += sql/schema_sql.h
-CLEANFILES += sql/schema_sql.h
+BUILT_SOURCES += $(store_sql)
+CLEANFILES += $(store_sql)
 # Built sources are made first by `make` and `make check`, not by `make check_store`.
-sql/libstore_la-store.lo sql/libstore_ext_la-store.lo: sql/schema_sql.h
+sql/libstore_la-store.lo sql/libstore_ext_la-store.lo: $(store_sql)
 
 # The tables behind a virtual table, with "$_" for the prefix of their names
 # (collection_sql).

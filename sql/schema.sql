@@ -13,7 +13,7 @@ CREATE TABLE ernie_meta (
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 INSERT INTO ernie_meta (key, value)
-VALUES ('schema_version', '1'), ('uuid', lower(hex(randomblob(16))));
+VALUES ('schema_version', '2'), ('uuid', lower(hex(randomblob(16))));
 
 -- Folders that were indexed. A path is relative to the database's own folder when
 -- it lies in it ("." is that folder), so that both can move together; else it is
@@ -28,7 +28,8 @@ CREATE TABLE ernie_roots (
 INSERT INTO ernie_roots (id, path) VALUES (0, '');
 
 -- A document that changes keeps its id, and no id is used twice, so that other
--- tables may refer to it.
+-- tables may refer to it. What was found in an archive or a mail is a document of its
+-- own, whose path is the container's, a slash and the member's name.
 CREATE TABLE ernie_documents (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     root_id    INTEGER NOT NULL REFERENCES ernie_roots (id),
@@ -42,8 +43,16 @@ CREATE TABLE ernie_documents (
     checked_ns INTEGER NOT NULL, -- when it was read: a later change may share its mtime
     hash       BLOB NOT NULL,    -- XXH3-128 of the file's bytes
     failure    TEXT,             -- why it has no chunks; it is tried again when it changes
+    author     TEXT NOT NULL DEFAULT '', -- this and the next two as the document says
+    language   TEXT NOT NULL DEFAULT '', -- zh-CN, en
+    date       TEXT,                     -- 2024-01-31, or with its time; NULL when it says none
+    container_id      INTEGER REFERENCES ernie_documents (id), -- what it is a member of
+    extractor_version INTEGER NOT NULL DEFAULT 0, -- of what made the text and the chunks
     UNIQUE (root_id, path)
 );
+
+CREATE INDEX ernie_documents_container ON ernie_documents (container_id)
+    WHERE container_id IS NOT NULL;
 
 -- What is embedded and found: some sentences of a document. A changed document gets
 -- new chunks with new ids, so that an index made before the change names none of them.
@@ -55,6 +64,8 @@ CREATE TABLE ernie_chunks (
     end_byte    INTEGER NOT NULL,
     line        INTEGER NOT NULL, -- of the file, from 1
     text        TEXT NOT NULL,
+    page        INTEGER,                  -- or slide or sheet, from 1; NULL where there are none
+    heading     TEXT NOT NULL DEFAULT '', -- what it stands under: 第1章 › 备份
     UNIQUE (document_id, ordinal)
 );
 
@@ -80,9 +91,20 @@ CREATE TABLE ernie_log (
 
 -- Triggers keep the tables together and write the log whatever program changes the
 -- rows: DELETE FROM ernie_documents WHERE path LIKE 'old/%' is enough, with foreign
--- keys enforced or not.
+-- keys enforced or not. Members go with their container, theirs with them: all in one
+-- trigger, because no trigger is run by itself.
 CREATE TRIGGER ernie_documents_delete BEFORE DELETE ON ernie_documents BEGIN
     DELETE FROM ernie_chunks WHERE document_id = OLD.id;
+    DELETE FROM ernie_chunks WHERE document_id IN (
+        WITH RECURSIVE inside (id) AS (
+            SELECT id FROM ernie_documents WHERE container_id = OLD.id UNION
+            SELECT d.id FROM inside JOIN ernie_documents d ON d.container_id = inside.id
+        ) SELECT id FROM inside);
+    DELETE FROM ernie_documents WHERE id <> OLD.id AND id IN (
+        WITH RECURSIVE inside (id) AS (
+            SELECT id FROM ernie_documents WHERE container_id = OLD.id UNION
+            SELECT d.id FROM inside JOIN ernie_documents d ON d.container_id = inside.id
+        ) SELECT id FROM inside);
 END;
 
 CREATE TRIGGER ernie_chunks_delete BEFORE DELETE ON ernie_chunks BEGIN

@@ -15,13 +15,14 @@
 #include "base/system.h"
 #include "base/utf8.h"
 #include "schema_sql.h"
+#include "upgrade_1_2_sql.h"
 #include "sql/collection.h"
 #include "sql/findings.h"
 #include "sql/fts_tokenizer.h"
 #include "sql/sqlite.h"
 #include "sql/statement.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define BUSY_TIMEOUT_MS 5000
 #define MAX_DIM 65536
 
@@ -35,6 +36,7 @@ enum statement {
     DOCUMENT_TOUCH,
     DOCUMENT_MOVE,
     DOCUMENT_DELETE,
+    MEMBERS_DELETE,
     DOCUMENT_PATHS,
     DOCUMENT_IDS,
     DOCUMENT_IDS_BELOW,
@@ -54,20 +56,26 @@ static const char *const sql_of[N_STATEMENTS] = {
     [ROOT_ADD] = "INSERT INTO main.ernie_roots (path) VALUES (?1)",
     [ROOT_DELETE] = "DELETE FROM main.ernie_roots WHERE id = ?1",
     [DOCUMENT_FIND] = "SELECT id, root_id, size_bytes, mtime_ns, ctime_ns, checked_ns, hash, path,"
-                      " title, format, encoding, failure FROM main.ernie_documents"
+                      " title, format, encoding, author, language, failure, date,"
+                      " container_id, extractor_version FROM main.ernie_documents"
                       " WHERE root_id = ?1 AND path = ?2",
     [DOCUMENT_PUT] = "INSERT INTO main.ernie_documents (root_id, path, title, format, encoding,"
-                     " size_bytes, mtime_ns, ctime_ns, checked_ns, hash, failure)"
-                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+                     " size_bytes, mtime_ns, ctime_ns, checked_ns, hash, failure, author,"
+                     " language, date, container_id, extractor_version) VALUES"
+                     " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
                      " ON CONFLICT (root_id, path) DO UPDATE SET title = excluded.title,"
                      " format = excluded.format, encoding = excluded.encoding,"
                      " size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,"
                      " ctime_ns = excluded.ctime_ns, checked_ns = excluded.checked_ns,"
-                     " hash = excluded.hash, failure = excluded.failure RETURNING id",
+                     " hash = excluded.hash, failure = excluded.failure,"
+                     " author = excluded.author, language = excluded.language,"
+                     " date = excluded.date, container_id = excluded.container_id,"
+                     " extractor_version = excluded.extractor_version RETURNING id",
     [DOCUMENT_TOUCH] = "UPDATE main.ernie_documents SET size_bytes = ?3, mtime_ns = ?4,"
                        " ctime_ns = ?5, checked_ns = ?6 WHERE root_id = ?1 AND path = ?2",
     [DOCUMENT_MOVE] = "UPDATE main.ernie_documents SET root_id = ?2, path = ?3 WHERE id = ?1",
     [DOCUMENT_DELETE] = "DELETE FROM main.ernie_documents WHERE id = ?1",
+    [MEMBERS_DELETE] = "DELETE FROM main.ernie_documents WHERE container_id = ?1",
     [DOCUMENT_PATHS] = "SELECT id, path FROM main.ernie_documents WHERE root_id = ?1",
     [DOCUMENT_IDS] = "SELECT id FROM main.ernie_documents WHERE root_id = ?1 ORDER BY id",
     /* Below "a" is what lies between "a/" and "a0", 0 being the byte after the slash:
@@ -80,16 +88,18 @@ static const char *const sql_of[N_STATEMENTS] = {
                            " WHERE root_id = ?1 AND path > ?5 AND path < ?6 ORDER BY 1",
     [CHUNKS_DELETE] = "DELETE FROM main.ernie_chunks WHERE document_id = ?1",
     [CHUNK_ADD] = "INSERT INTO main.ernie_chunks (document_id, ordinal, start_byte, end_byte,"
-                  " line, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    [TEXTS] = "SELECT id, text FROM main.ernie_chunks ORDER BY id",
-    [HIT_GET] = "SELECT d.id, d.root_id, c.line, d.path, d.title, c.text FROM main.ernie_chunks c"
-                " JOIN main.ernie_documents d ON d.id = c.document_id WHERE c.id = ?1",
+                  " line, text, page, heading) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [TEXTS] = "SELECT id, heading, text FROM main.ernie_chunks ORDER BY id",
+    [HIT_GET] = "SELECT d.id, d.root_id, c.line, c.page, d.path, d.title, c.heading, c.text"
+                " FROM main.ernie_chunks c JOIN main.ernie_documents d ON d.id = c.document_id WHERE c.id = ?1",
     [COUNTS] = "SELECT (SELECT count(*) FROM main.ernie_documents),"
                " (SELECT count(*) FROM main.ernie_documents WHERE failure IS NOT NULL),"
                " (SELECT count(*) FROM main.ernie_chunks),"
                " (SELECT count(*) FROM main.ernie_embeddings),"
                " (SELECT count(*) FROM main.ernie_roots WHERE id <> 0)",
-    [TEXT_BYTES] = "SELECT coalesce(sum(length(CAST(text AS BLOB))), 0) FROM main.ernie_chunks",
+    [TEXT_BYTES] = "SELECT coalesce(sum(length(CAST(text AS BLOB)) +"
+                   " iif(heading = '', 0, length(CAST(heading AS BLOB)) + 1)), 0)"
+                   " FROM main.ernie_chunks",
 };
 
 struct store {
@@ -225,6 +235,35 @@ static int create_collection(struct store *store, ernie_error *err)
     return status;
 }
 
+static int schema_version(struct store *store, long *out, ernie_error *err)
+{
+    char value[24];
+    int status = collection_meta_get(store->collection, "schema_version", value, sizeof value,
+                                     err);
+
+    *out = status == ERNIE_OK ? strtol(value, NULL, 10) : 0;
+    return status;
+}
+
+/* The schema as it is now, in one transaction. */
+static int upgrade_collection(struct store *store, ernie_error *err)
+{
+    long version;
+    int status = store_begin(store, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    /* Looked at within the transaction: another process may have done it. */
+    status = schema_version(store, &version, err);
+    if (status == ERNIE_OK && version == 1)
+        status = run_sql(store, upgrade_1_2_sql, err);
+    if (status == ERNIE_OK)
+        status = store_commit(store, err);
+    if (status != ERNIE_OK)
+        store_rollback(store);
+    return status;
+}
+
 /* Ranges of paths are ranges of bytes, which text in UTF-16 is not. */
 static int check_encoding(struct store *store, ernie_error *err)
 {
@@ -242,7 +281,6 @@ static int check_encoding(struct store *store, ernie_error *err)
 static int check_collection(struct store *store, ernie_error *err)
 {
     const char *name = store->path[0] != '\0' ? store->path : "database";
-    char value[64];
     uint8_t uuid[16];
     long version;
     int status, has;
@@ -253,16 +291,19 @@ static int check_collection(struct store *store, ernie_error *err)
     if (!has)
         return error_set(err, ERNIE_ENOTFOUND,
                          "%s: holds no ernie collection; `ernie index` makes one", name);
-    status = collection_meta_get(store->collection, "schema_version", value, sizeof value, err);
+    status = schema_version(store, &version, err);
     if (status != ERNIE_OK)
         return status;
-    version = strtol(value, NULL, 10);
     if (version > SCHEMA_VERSION)
         return error_set(err, ERNIE_EFORMAT,
                          "%s: made by a newer ernie (schema %ld; this one knows %d)", name,
                          version, SCHEMA_VERSION);
-    if (version < SCHEMA_VERSION)
+    if (version < 1)
         return error_set(err, ERNIE_ECORRUPT, "%s: damaged: no schema version", name);
+    if (version < SCHEMA_VERSION)
+        return error_set(err, ERNIE_EFORMAT,
+                         "%s: made by an older ernie (schema %ld): `ernie rebuild` brings it up "
+                         "to date", name, version);
     return collection_uuid(store->collection, uuid, err);
 }
 
@@ -427,6 +468,7 @@ static int connect_file(const char *path, enum store_mode mode, sqlite3 **out, e
 /* What differs by mode, once the file is open. */
 static int prepare_mode(struct store *store, enum store_mode mode, ernie_error *err)
 {
+    long version = SCHEMA_VERSION;
     int status, has;
 
     if (mode == STORE_READ)
@@ -440,6 +482,10 @@ static int prepare_mode(struct store *store, enum store_mode mode, ernie_error *
         status = check_encoding(store, err);
     if (status == ERNIE_OK && !has && mode == STORE_CREATE)
         status = create_collection(store, err);
+    if (status == ERNIE_OK && has)
+        status = schema_version(store, &version, err);
+    if (status == ERNIE_OK && version == 1)
+        status = upgrade_collection(store, err);
     return status;
 }
 
@@ -769,8 +815,8 @@ int store_document_find(struct store *store, int64_t root_id, const char *path,
 {
     struct query query = query_start(&store->statements, DOCUMENT_FIND);
     struct store_document document = { 0 };
-    size_t offsets[5] = { 0 }, size;
-    int has_failure = 0, status;
+    size_t offsets[8] = { 0 }, size;
+    int has_failure = 0, has_date = 0, status;
 
     bind_integer(&query, 1, root_id);
     bind_path(&query, 2, path);
@@ -787,9 +833,12 @@ int store_document_find(struct store *store, int64_t root_id, const char *path,
         document.checked_ns = column_integer(&query, 5);
         if (size == sizeof document.hash) /* else all zero, which no file's is */
             memcpy(document.hash, hash, size);
-        for (int i = 0; i < 5; i++)
+        for (int i = 0; i < 8; i++)
             offsets[i] = hold(&store->held, &query, 7 + i);
-        has_failure = sqlite3_column_type(query.statement, 11) != SQLITE_NULL;
+        has_failure = sqlite3_column_type(query.statement, 13) != SQLITE_NULL;
+        has_date = sqlite3_column_type(query.statement, 14) != SQLITE_NULL;
+        document.container_id = column_integer(&query, 15); /* NULL reads as 0 */
+        document.extractor_version = column_integer(&query, 16);
     }
     status = query_end(&query, ERNIE_OK, err);
     if (status == ERNIE_OK && store->held.failed)
@@ -800,7 +849,10 @@ int store_document_find(struct store *store, int64_t root_id, const char *path,
     document.title = store->held.data + offsets[1];
     document.format = store->held.data + offsets[2];
     document.encoding = store->held.data + offsets[3];
-    document.failure = has_failure ? store->held.data + offsets[4] : NULL;
+    document.author = store->held.data + offsets[4];
+    document.language = store->held.data + offsets[5];
+    document.failure = has_failure ? store->held.data + offsets[6] : NULL;
+    document.date = has_date ? store->held.data + offsets[7] : NULL;
     *out = document;
     return ERNIE_OK;
 }
@@ -823,6 +875,12 @@ int store_document_put(struct store *store, const struct store_document *documen
     bind_integer(&query, 9, document->checked_ns);
     bind_bytes(&query, 10, document->hash, sizeof document->hash);
     bind_text(&query, 11, document->failure);
+    bind_text(&query, 12, document->author != NULL ? document->author : "");
+    bind_text(&query, 13, document->language != NULL ? document->language : "");
+    bind_text(&query, 14, document->date);
+    if (document->container_id != 0)
+        bind_integer(&query, 15, document->container_id);
+    bind_integer(&query, 16, document->extractor_version);
     while (query_row(&query))
         put = column_integer(&query, 0);
     status = query_end(&query, ERNIE_OK, err);
@@ -850,6 +908,11 @@ int store_document_touch(struct store *store, const struct store_document *docum
 int store_document_delete(struct store *store, int64_t id, ernie_error *err)
 {
     return run_with_id(store, DOCUMENT_DELETE, id, err);
+}
+
+int store_members_delete(struct store *store, int64_t container_id, ernie_error *err)
+{
+    return run_with_id(store, MEMBERS_DELETE, container_id, err);
 }
 
 /* The first column of what a query gives; *out is released with memory_free. */
@@ -939,6 +1002,9 @@ int store_chunk_add(struct store *store, const struct store_chunk *chunk, int64_
     bind_integer(&query, 4, (int64_t)chunk->end);
     bind_integer(&query, 5, (int64_t)chunk->line);
     bind_sized_text(&query, 6, chunk->text, chunk->size);
+    if (chunk->page != 0)
+        bind_integer(&query, 7, (int64_t)chunk->page);
+    bind_text(&query, 8, chunk->heading != NULL ? chunk->heading : "");
     status = query_run(&query, err);
     if (status != ERNIE_OK)
         return status;
@@ -955,11 +1021,15 @@ int store_texts(struct store *store, store_text_fn fn, void *data, ernie_error *
     int status = ERNIE_OK;
 
     while (status == ERNIE_OK && query_row(&query)) {
+        const char *heading = (const char *)sqlite3_column_text(query.statement, 1);
         size_t size;
-        const char *text = column_bytes(&query, 1, &size);
+        const char *text = column_bytes(&query, 2, &size);
 
-        if (query.code == SQLITE_ROW)
-            status = fn(data, column_integer(&query, 0), text != NULL ? text : "", size, err);
+        if (heading == NULL)
+            status = out_of_memory(store, err);
+        else if (query.code == SQLITE_ROW)
+            status = fn(data, column_integer(&query, 0), heading, text != NULL ? text : "", size,
+                        err);
     }
     return query_end(&query, status, err);
 }
@@ -969,7 +1039,7 @@ int store_hit_get(struct store *store, int64_t chunk_id, struct store_hit *out, 
 {
     struct query query = query_start(&store->statements, HIT_GET);
     struct store_hit hit = { 0 };
-    size_t path = 0, title = 0, text = 0;
+    size_t path = 0, title = 0, heading = 0, text = 0;
     int status;
 
     bind_integer(&query, 1, chunk_id);
@@ -979,9 +1049,11 @@ int store_hit_get(struct store *store, int64_t chunk_id, struct store_hit *out, 
         hit.document_id = column_integer(&query, 0);
         hit.root_id = column_integer(&query, 1);
         hit.line = (size_t)column_integer(&query, 2);
-        path = hold(&store->held, &query, 3);
-        title = hold(&store->held, &query, 4);
-        text = hold(&store->held, &query, 5);
+        hit.page = (size_t)column_integer(&query, 3);
+        path = hold(&store->held, &query, 4);
+        title = hold(&store->held, &query, 5);
+        heading = hold(&store->held, &query, 6);
+        text = hold(&store->held, &query, 7);
         hit.size = store->held.size - text - 1;
     }
     status = query_end(&query, ERNIE_OK, err);
@@ -991,6 +1063,7 @@ int store_hit_get(struct store *store, int64_t chunk_id, struct store_hit *out, 
         return status;
     hit.path = store->held.data + path;
     hit.title = store->held.data + title;
+    hit.heading = store->held.data + heading;
     hit.text = store->held.data + text;
     *out = hit;
     return ERNIE_OK;

@@ -22,12 +22,13 @@ enum store_mode { STORE_READ, STORE_WRITE, STORE_CREATE };
  * cell_size_check on, a busy timeout of 5 s. STORE_READ works on a read-only
  * file, in a read-only directory too. STORE_CREATE makes file (mode 0600) and
  * schema when missing, not the folder; the schema goes into a database that has
- * other tables as well. ":memory:" is a database of its own. ERNIE_ENOTFOUND: no
+ * other tables as well. ":memory:" is a database of its own. An older schema is
+ * brought to ours in one transaction, except by STORE_READ. ERNIE_ENOTFOUND: no
  * such file, or no collection in it; ERNIE_EFORMAT: not an SQLite database, or a
- * schema version newer than ours. */
+ * schema version newer than ours, or older for STORE_READ. */
 int store_open(const char *path, enum store_mode mode, struct store **out, ernie_error *err);
 /* The same tables over a connection of the caller's, which stays open and keeps
- * its settings. Never creates anything. */
+ * its settings. Never creates or upgrades anything. */
 int store_attach(struct sqlite3 *connection, struct store **out, ernie_error *err);
 void store_close(struct store *store); /* statements; and the connection when it is ours */
 
@@ -88,6 +89,11 @@ struct store_document {
     int64_t checked_ns;   /* when the file was read: a later change may share its mtime */
     uint8_t hash[16];     /* of the file's bytes */
     const char *failure;  /* why it has no chunks, or NULL */
+    const char *author;   /* as the document says; NULL is "", as with the language */
+    const char *language; /* "zh-CN", "en" */
+    const char *date;     /* ISO 8601: a day, or a time; NULL when the document says none */
+    int64_t container_id; /* the archive or mail it is a member of, or 0 */
+    int64_t extractor_version; /* of what made its text and chunks */
 };
 
 /* Looks a document up by root and path. *found is 0 when there is none. Strings
@@ -95,14 +101,18 @@ struct store_document {
 int store_document_find(struct store *store, int64_t root_id, const char *path,
                         struct store_document *out, int *found, ernie_error *err);
 /* Puts a document without chunks in place of the one with the same root and path,
- * if there is one: its id stays, its chunks and vectors go. Sets *id. */
+ * if there is one: its id stays, its chunks and vectors go, its members do not. Sets
+ * *id. */
 int store_document_put(struct store *store, const struct store_document *document, int64_t *id,
                        ernie_error *err);
 /* Updates size, times and checked_ns only: the content was seen to be the same. */
 int store_document_touch(struct store *store, const struct store_document *document,
                          ernie_error *err);
-/* Removes a document, its chunks and vectors, and logs it; fine when it is gone. */
+/* Removes a document, its chunks and vectors, and its members with theirs, and logs it;
+ * fine when it is gone. */
 int store_document_delete(struct store *store, int64_t id, ernie_error *err);
+/* Removes what a container holds, and leaves the container. */
+int store_members_delete(struct store *store, int64_t container_id, ernie_error *err);
 /* The ids of documents of a root whose path is `below` or lies below it ("": all),
  * ascending; memory_free. */
 int store_document_ids(struct store *store, int64_t root_id, const char *below, int64_t **ids,
@@ -115,6 +125,8 @@ struct store_chunk {
     size_t ordinal; /* 0, 1, ... in the document */
     size_t start, end; /* bytes of the document's text */
     size_t line;
+    size_t page;         /* or slide or sheet, from 1; 0 where there are none */
+    const char *heading; /* what it stands under, "第1章 › 备份"; NULL is "" */
     const char *text; /* [size] */
     size_t size;
     const float *embedding; /* [dim] */
@@ -126,10 +138,10 @@ struct store_chunk {
 int store_chunk_add(struct store *store, const struct store_chunk *chunk, int64_t *id,
                     ernie_error *err);
 
-/* Calls fn for each chunk, by id, with its text; with
+/* Calls fn for each chunk, by id, with its heading and text; with
  * collection_vector_put this is how a collection moves to another model. */
-typedef int (*store_text_fn)(void *data, int64_t chunk_id, const char *text, size_t size,
-                             ernie_error *err);
+typedef int (*store_text_fn)(void *data, int64_t chunk_id, const char *heading, const char *text,
+                             size_t size, ernie_error *err);
 int store_texts(struct store *store, store_text_fn fn, void *data, ernie_error *err);
 /* What a hit shows. Strings are valid until the next call on the store. */
 struct store_hit {
@@ -140,6 +152,8 @@ struct store_hit {
     const char *text; /* the chunk's */
     size_t size;
     size_t line;
+    size_t page; /* 0 where there are none */
+    const char *heading;
 };
 
 /* *found is 0 when the chunk is gone. */
@@ -153,7 +167,8 @@ struct store_counts {
 };
 /* Reads indexes only: 2 ms for 100,000 chunks, where all vectors take 97 ms. */
 int store_counts(struct store *store, struct store_counts *out, ernie_error *err);
-/* The size of the texts of all chunks; reads every one. */
+/* The size of the texts of all chunks, each behind its heading and a line break where it has
+ * one; reads every one. */
 int store_text_bytes(struct store *store, uint64_t *out, ernie_error *err);
 
 /* SQLite's integrity and foreign key checks, chunks without embedding and the other

@@ -2,6 +2,7 @@
  * again. */
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/memory.h"
 #include "database.h"
 #include "encode.h"
@@ -44,16 +45,22 @@ static int flush(struct reembed *reembed, ernie_error *err)
     return status;
 }
 
-static int add_text(void *data, int64_t chunk_id, const char *text, size_t size, ernie_error *err)
+/* A chunk is embedded behind the headings that it stands under, as when it was indexed. */
+static int add_text(void *data, int64_t chunk_id, const char *heading, const char *text,
+                    size_t size, ernie_error *err)
 {
     struct reembed *reembed = data;
-    char *copy = memory_copy_text(text, size);
+    struct buffer passage = { 0 };
 
-    if (copy == NULL)
+    buffer_append_text(&passage, heading);
+    if (passage.size > 0)
+        buffer_append_char(&passage, '\n');
+    buffer_append(&passage, text, size);
+    reembed->sizes[reembed->n] = passage.size;
+    reembed->texts[reembed->n] = buffer_take(&passage);
+    if (reembed->texts[reembed->n] == NULL)
         return error_set(err, ERNIE_ENOMEM, "rebuild: out of memory");
     reembed->ids[reembed->n] = chunk_id;
-    reembed->texts[reembed->n] = copy;
-    reembed->sizes[reembed->n] = size;
     reembed->n++;
     return reembed->n == reembed->capacity ? flush(reembed, err) : ERNIE_OK;
 }

@@ -110,7 +110,8 @@ static void open_with(struct side *side, const char *name, const char *setting, 
     }
     /* What a power cut would leave is no matter here. */
     sql(side, "PRAGMA synchronous = OFF");
-    sql(side, "INSERT OR IGNORE INTO ernie_documents VALUES"
+    sql(side, "INSERT OR IGNORE INTO ernie_documents (id, root_id, path, title, format,"
+              " encoding, size_bytes, mtime_ns, ctime_ns, checked_ns, hash, failure) VALUES"
               " (1, 0, 'd', 't', 'text', 'UTF-8', 0, 0, 0, 0, x'00', NULL)");
     ok(store_attach(side->connection, &side->store, &err));
     ok(nearest_init(&side->nearest, store_collection(side->store), fingerprint, dim, setting,

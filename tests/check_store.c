@@ -117,7 +117,7 @@ static int64_t add_document(struct store *store, int64_t root_id, const char *pa
 /* The first column of SQL's first row, run by a stock connection; "" for none. */
 static const char *sql_in(const char *name, const char *sql)
 {
-    static char answer[512];
+    static char answer[8192];
     sqlite3_stmt *statement;
     sqlite3 *connection;
 
@@ -224,6 +224,93 @@ START_TEST(test_a_document_comes_back_as_it_was_put)
     ck_assert_int_eq(found, 0);
     ok(store_document_find(store, 1, "note", &document, &found, &err));
     ck_assert_int_eq(found, 0);
+    store_close(store);
+}
+END_TEST
+
+START_TEST(test_what_a_document_says_of_itself_comes_back)
+{
+    struct store *store = open_store("a.db", STORE_CREATE);
+    struct store_document document = { .path = "a.zip", .title = "", .format = "zip",
+                                       .encoding = "" };
+    struct store_chunk chunk = { .line = 1, .page = 3, .heading = "第1章 › 备份", .text = "智能",
+                                 .size = 6, .embedding = (float[DIM]){ 1 }, .dim = DIM };
+    struct store_hit hit;
+    int64_t container, id, chunk_id;
+    int found;
+
+    ok(store_begin(store, &err));
+    ok(store_document_put(store, &document, &container, &err));
+    document = (struct store_document){ .path = "a.zip/b.pdf", .title = "题目", .format = "pdf",
+                                        .encoding = "", .author = "李四", .language = "zh-CN",
+                                        .date = "2024-01-31", .container_id = container,
+                                        .extractor_version = 5 };
+    ok(store_document_put(store, &document, &id, &err));
+    chunk.document_id = id;
+    ok(store_chunk_add(store, &chunk, &chunk_id, &err));
+    ok(store_commit(store, &err));
+    ok(store_document_find(store, STORE_NO_ROOT, "a.zip", &document, &found, &err));
+    ck_assert_str_eq(document.author, "");
+    ck_assert_str_eq(document.language, "");
+    ck_assert_ptr_null(document.date);
+    ck_assert_int_eq(document.container_id, 0);
+    ok(store_document_find(store, STORE_NO_ROOT, "a.zip/b.pdf", &document, &found, &err));
+    ck_assert_str_eq(document.author, "李四");
+    ck_assert_str_eq(document.language, "zh-CN");
+    ck_assert_str_eq(document.date, "2024-01-31");
+    ck_assert_int_eq(document.container_id, container);
+    ck_assert_int_eq(document.extractor_version, 5);
+    ok(store_hit_get(store, chunk_id, &hit, &found, &err));
+    ck_assert_uint_eq(hit.page, 3);
+    ck_assert_str_eq(hit.heading, "第1章 › 备份");
+    ck_assert_uint_eq(check_store(store), 0);
+    store_close(store);
+}
+END_TEST
+
+/* a.zip with b.zip and c in it, and d in b.zip, each with a chunk, and another document. */
+static void add_containers(struct store *store, int64_t ids[5])
+{
+    static const char *const paths[] = { "a.zip", "a.zip/b.zip", "a.zip/c", "a.zip/b.zip/d",
+                                         "other" };
+    static const int container[] = { -1, 0, 0, 1, -1 };
+
+    ok(store_begin(store, &err));
+    for (int i = 0; i < 5; i++) {
+        struct store_document document = { .path = paths[i], .title = "", .format = "",
+                                           .encoding = "" };
+        int64_t chunk_id;
+
+        document.container_id = container[i] >= 0 ? ids[container[i]] : 0;
+        ok(store_document_put(store, &document, &ids[i], &err));
+        ok(add_chunk(store, ids[i], 0, &chunk_id));
+    }
+    ok(store_commit(store, &err));
+}
+
+START_TEST(test_members_go_with_their_container)
+{
+    struct store *store = open_store("a.db", STORE_CREATE);
+    int64_t ids[5];
+
+    add_containers(store, ids);
+    ok(store_members_delete(store, ids[1], &err));
+    ck_assert_uint_eq(counts_of(store).n_documents, 4);
+    ok(store_members_delete(store, ids[0], &err));
+    ck_assert_uint_eq(counts_of(store).n_documents, 2);
+    ck_assert_uint_eq(counts_of(store).n_embeddings, 2);
+    ok(store_document_delete(store, ids[4], &err));
+    add_containers(store, ids);
+    ok(store_document_delete(store, ids[0], &err));
+    ck_assert_uint_eq(counts_of(store).n_documents, 1);
+    ck_assert_uint_eq(counts_of(store).n_chunks, 1);
+    ck_assert_uint_eq(check_store(store), 0);
+    /* The same when another program does it, which does not enforce foreign keys. */
+    add_containers(store, ids);
+    sql_in("a.db", "DELETE FROM ernie_documents WHERE path LIKE 'a.zip%'");
+    ck_assert_uint_eq(counts_of(store).n_documents, 1);
+    ck_assert_uint_eq(counts_of(store).n_embeddings, 1);
+    ck_assert_uint_eq(check_store(store), 0);
     store_close(store);
 }
 END_TEST
@@ -382,9 +469,10 @@ START_TEST(test_rows_changed_by_another_program_are_logged)
 }
 END_TEST
 
-static int replace_each(void *data, int64_t chunk_id, const char *text, size_t size,
-                        ernie_error *error)
+static int replace_each(void *data, int64_t chunk_id, const char *heading, const char *text,
+                        size_t size, ernie_error *error)
 {
+    (void)heading;
     static const float embedding[DIM] = { 0.6f, 0, 0.8f, 0 };
 
     ck_assert_uint_eq(size, 6);
@@ -898,10 +986,11 @@ START_TEST(test_four_processes_may_create_and_write_at_once)
 }
 END_TEST
 
-static int interrupt_at(void *data, int64_t chunk_id, const char *text, size_t size,
-                        ernie_error *error)
+static int interrupt_at(void *data, int64_t chunk_id, const char *heading, const char *text,
+                        size_t size, ernie_error *error)
 {
     (void)chunk_id;
+    (void)heading;
     (void)text;
     (void)size;
     (void)error;
@@ -1088,9 +1177,80 @@ START_TEST(test_a_newer_schema_is_refused_by_number)
         fails(store_open(in("a.db"), mode, &store, &err), ERNIE_EFORMAT, "newer ernie (schema 7");
     sql_in("a.db", "DELETE FROM ernie_meta WHERE key = 'schema_version'");
     fails(store_open(in("a.db"), STORE_READ, &store, &err), ERNIE_ECORRUPT, "schema version");
-    sql_in("a.db", "INSERT INTO ernie_meta VALUES ('schema_version', '1')");
+    sql_in("a.db", "INSERT INTO ernie_meta VALUES ('schema_version', '2')");
     sql_in("a.db", "UPDATE ernie_meta SET value = 'xyz' WHERE key = 'uuid'");
     fails(store_open(in("a.db"), STORE_READ, &store, &err), ERNIE_ECORRUPT, "uuid");
+}
+END_TEST
+
+/* A collection as version 1 made it, with one document of two chunks. */
+static void make_version_1(const char *name)
+{
+    const char *srcdir = getenv("srcdir");
+
+    run("sqlite3 %s < %s/tests/data/store/version_1.sql", in(name),
+        srcdir != NULL ? srcdir : ".");
+}
+
+/* Tables and columns, and all else by its name. */
+static void schema_of(const char *name, char *out, size_t size)
+{
+    snprintf(out, size, "%s",
+             sql_in(name, "SELECT group_concat(line, char(10)) FROM (SELECT"
+                          " m.type || ' ' || m.name || ' ' || coalesce(p.name || ' ' || p.type ||"
+                          " p.\"notnull\" || coalesce(p.dflt_value, ''), iif(m.type = 'table', '',"
+                          " m.sql)) AS line FROM sqlite_master m LEFT JOIN"
+                          " pragma_table_info(m.name) p ON m.type = 'table'"
+                          " WHERE m.name NOT LIKE 'sqlite_%' ORDER BY line)"));
+}
+
+START_TEST(test_version_1_is_upgraded_by_who_may_write)
+{
+    struct store *store;
+    struct store_document document;
+    struct store_hit hit;
+    sqlite3 *host;
+    char before[8192], after[8192];
+    int found;
+
+    make_version_1("a.db");
+    fails(store_open(in("a.db"), STORE_READ, &store, &err), ERNIE_EFORMAT, "`ernie rebuild`");
+    ck_assert_int_eq(sqlite3_open(in("a.db"), &host), SQLITE_OK);
+    fails(store_attach(host, &store, &err), ERNIE_EFORMAT, "older ernie (schema 1)");
+    sqlite3_close(host);
+    ck_assert_str_eq(sql_in("a.db", "SELECT value FROM ernie_meta WHERE key = 'schema_version'"),
+                     "1");
+    store_close(open_store("a.db", STORE_WRITE));
+    store = open_store("a.db", STORE_READ);
+    ok(store_document_find(store, STORE_NO_ROOT, "note", &document, &found, &err));
+    ck_assert_int_eq(found, 1);
+    ck_assert_str_eq(document.author, "");
+    ck_assert_int_eq(document.extractor_version, 0);
+    ok(store_hit_get(store, 2, &hit, &found, &err));
+    ck_assert_str_eq(hit.text, "备份脚本");
+    ck_assert_str_eq(hit.heading, "");
+    ck_assert_uint_eq(check_store(store), 0);
+    store_close(store);
+    /* It is then what a new one is. */
+    store_close(open_store("b.db", STORE_CREATE));
+    schema_of("a.db", before, sizeof before);
+    schema_of("b.db", after, sizeof after);
+    ck_assert_str_eq(before, after);
+}
+END_TEST
+
+START_TEST(test_an_upgrade_that_fails_changes_nothing)
+{
+    struct store *store;
+
+    make_version_1("a.db");
+    sql_in("a.db", "CREATE TABLE ernie_documents_container (x)"); /* where an index is to be */
+    fails(store_open(in("a.db"), STORE_WRITE, &store, &err), ERNIE_ECORRUPT,
+          "ernie_documents_container");
+    ck_assert_str_eq(sql_in("a.db", "SELECT count(*) FROM pragma_table_info('ernie_documents')"),
+                     "12");
+    sql_in("a.db", "DROP TABLE ernie_documents_container");
+    store_close(open_store("a.db", STORE_WRITE));
 }
 END_TEST
 
@@ -1372,7 +1532,7 @@ START_TEST(test_each_kind_of_damage_is_found)
         { "DELETE FROM ernie_embeddings WHERE chunk_id = 2", "chunk 2: no vector" },
         { "INSERT INTO ernie_embeddings SELECT 50, vector, checksum FROM ernie_embeddings LIMIT 1",
           "a row of ernie_embeddings refers to none of ernie_chunks" },
-        { "INSERT INTO ernie_chunks VALUES (NULL, 70, 0, 0, 1, 1, 'x')",
+        { "INSERT INTO ernie_chunks VALUES (NULL, 70, 0, 0, 1, 1, 'x', NULL, '')",
           "a row of ernie_chunks refers to none of ernie_documents" },
         { "UPDATE ernie_documents SET root_id = 9",
           "a row of ernie_documents refers to none of ernie_roots" },
@@ -1646,6 +1806,7 @@ static Suite *suite(void)
     } cases[] = {
         { "rows",
           { test_a_document_comes_back_as_it_was_put, test_a_failure_is_remembered_and_counted,
+            test_what_a_document_says_of_itself_comes_back, test_members_go_with_their_container,
             test_touch_changes_times_and_size_only,
             test_a_vector_is_stored_little_endian_with_its_checksum,
             test_a_hit_names_its_document, test_replacing_a_document_keeps_its_id_and_no_chunk,
@@ -1677,7 +1838,9 @@ static Suite *suite(void)
         { "opening",
           { test_opening_for_reading_or_writing_makes_no_file, test_what_is_no_database_is_refused,
             test_another_programs_database_gets_our_tables_beside_its_own, test_utf_16_is_refused,
-            test_a_newer_schema_is_refused_by_number, test_a_missing_table_is_damage_and_no_crash,
+            test_a_newer_schema_is_refused_by_number,
+            test_version_1_is_upgraded_by_who_may_write,
+            test_an_upgrade_that_fails_changes_nothing, test_a_missing_table_is_damage_and_no_crash,
             test_the_schema_runs_alone_and_is_a_collection, test_the_uuid_is_new_and_stays,
             test_names_that_mean_something_in_a_uri_are_names, test_a_new_file_is_its_owners_alone,
             test_reading_leaves_nothing_behind_and_cannot_write } },

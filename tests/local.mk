@@ -251,7 +251,7 @@ check_SCRIPTS += tests/check_cli.sh
 EXTRA_DIST += tests/check_cli.sh tests/cli.sh tests/compare_encoder.py \
 	tests/compare_heads.py \
 	tests/compare_convert.py tests/compare_modules.py tests/data/modules tests/questions.sh \
-	tests/questions.tsv tests/data/encoder
+	tests/questions.tsv tests/data/encoder tests/data/store
 # What the scripts run; examples/search.sql is run by check_extension.sh.
 tests/check_cli.log: ernie$(EXEEXT)
 
