@@ -9,8 +9,6 @@
 #include "snippet.h"
 #include "sql/vectors_table.h"
 
-/* A snippet of about two lines of a terminal in Chinese, three in English. */
-#define SNIPPET_BYTES 240
 
 /* With a WHERE on columns of the table, rows are given out by meaning first, and SQLite
  * passes over those it does not want. When it has passed over this many, the rows it can
@@ -844,10 +842,10 @@ static int column_snippet(struct vectors_cursor *cursor, sqlite3_context *contex
                                      &found, err);
     /* The text of another table may have changed without a word. */
     if (status == ERNIE_OK && found && start <= end && end <= text.size) {
-        snippet_append(&snippet, text.data + start, end - start, question, SNIPPET_BYTES);
-        if (snippet.failed)
+        status = snippet_by_words(&snippet, text.data + start, end - start, question, err);
+        if (status == ERNIE_OK && snippet.failed)
             status = out_of_memory(err);
-        else if (snippet.data != NULL)
+        else if (status == ERNIE_OK && snippet.data != NULL)
             sqlite3_result_text64(context, snippet.data, snippet.size, SQLITE_TRANSIENT,
                                   SQLITE_UTF8);
     }

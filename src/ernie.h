@@ -377,15 +377,24 @@ struct ernie_search_options {
                               * ernie_rerank does; or NULL */
 };
 
+/* Bytes [start, end) of a snippet: whole characters. */
+struct ernie_mark {
+    size_t start, end;
+};
+
 struct ernie_hit {
     size_t rank;  /* from 1 */
     double score; /* cosine in [-1, 1], higher is nearer */
     double rerank_score; /* what the reranker gave, by which hits are ordered then; else NAN */
     int64_t document_id, chunk_id;
+    size_t page;         /* or slide or sheet, from 1; 0 when the document has none */
     size_t line;         /* of the document's file, from 1 */
     const char *path;    /* of the file, or the name given to ernie_add_text */
     const char *title;   /* "" when the document has none */
-    const char *snippet; /* of the chunk, on one line */
+    const char *heading; /* the headings that it stands under, "第1章 › 备份", or "" */
+    const char *snippet; /* of the chunk, on one line: from the sentence nearest the query */
+    size_t n_marks;
+    const struct ernie_mark *marks; /* [n_marks], in order: the query's words in the snippet */
 };
 
 struct ernie_hits {

@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "ernie.h"
 
 /* Of a vector in JSON: no model gives as many. */
@@ -17,10 +18,32 @@ void ernie_hits_free(struct ernie_hits *hits)
     for (size_t i = 0; i < hits->n; i++) {
         memory_free((char *)(uintptr_t)hits->hit[i].path);
         memory_free((char *)(uintptr_t)hits->hit[i].title);
+        memory_free((char *)(uintptr_t)hits->hit[i].heading);
         memory_free((char *)(uintptr_t)hits->hit[i].snippet);
+        memory_free((struct ernie_mark *)(uintptr_t)hits->hit[i].marks);
     }
     memory_free(hits->hit);
     memory_free(hits);
+}
+
+/* Where in the snippet the query's words are, counted in characters: what a program that
+ * reads JSON has is no longer bytes. */
+static void append_marks(struct buffer *out, const struct ernie_hit *hit)
+{
+    size_t at = 0, n_characters = 0;
+
+    buffer_append_text(out, ",\"marks\":[");
+    for (size_t i = 0; i < hit->n_marks; i++) {
+        const struct ernie_mark *mark = &hit->marks[i];
+        size_t start;
+
+        n_characters += utf8_count(hit->snippet + at, mark->start - at);
+        start = n_characters;
+        n_characters += utf8_count(hit->snippet + mark->start, mark->end - mark->start);
+        buffer_printf(out, "%s[%zu,%zu]", i > 0 ? "," : "", start, n_characters);
+        at = mark->end;
+    }
+    buffer_append_char(out, ']');
 }
 
 static void append_hit(struct buffer *out, const struct ernie_hit *hit)
@@ -35,8 +58,16 @@ static void append_hit(struct buffer *out, const struct ernie_hit *hit)
     json_append_text(out, hit->path);
     buffer_append_text(out, ",\"title\":");
     json_append_text(out, hit->title);
+    buffer_append_text(out, ",\"heading\":");
+    json_append_text(out, hit->heading);
+    buffer_append_text(out, ",\"page\":");
+    if (hit->page > 0)
+        buffer_printf(out, "%zu", hit->page);
+    else
+        buffer_append_text(out, "null");
     buffer_printf(out, ",\"line\":%zu,\"snippet\":", hit->line);
     json_append_text(out, hit->snippet);
+    append_marks(out, hit);
     buffer_printf(out, ",\"document_id\":%lld,\"chunk_id\":%lld}", (long long)hit->document_id,
                   (long long)hit->chunk_id);
 }

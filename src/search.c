@@ -11,14 +11,12 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "database.h"
+#include "highlight.h"
 #include "rerank.h"
-#include "snippet.h"
 
 #define DEFAULT_K 10
 /* Hits that a reranker reads. */
 #define N_RERANKED 50
-/* A snippet of about two lines of a terminal in Chinese, three in English. */
-#define SNIPPET_BYTES 240
 
 /* The best so far, as many as are wanted. */
 struct found {
@@ -87,48 +85,53 @@ static char *hit_path(const struct store_root *roots, size_t n_roots, const stru
     return buffer_take(&path);
 }
 
-static int fill_hit(struct ernie_hit *hit, const struct neighbour *neighbour,
-                    const struct store_hit *row, const char *query, int is_reranked,
-                    const struct store_root *roots, size_t n_roots)
+/* The text of a chunk without the title, which stands above the snippet, at its start. */
+static struct passage passage_of(const struct store_hit *row)
 {
     const size_t title_size = strlen(row->title);
-    /* The title stands above the snippet: a chunk that begins with it goes on after. */
     const size_t skipped = title_size < row->size &&
                                    strncmp(row->text, row->title, title_size) == 0 &&
                                    row->text[title_size] == '\n'
                                ? title_size
                                : 0;
-    struct buffer snippet = { 0 };
+    const size_t size = row->size - skipped;
 
-    snippet_append(&snippet, row->text + skipped, row->size - skipped, query, SNIPPET_BYTES);
+    return (struct passage){ memory_copy_text(row->text + skipped, size), size };
+}
+
+static int fill_hit(struct ernie_hit *hit, const struct neighbour *neighbour,
+                    const struct store_hit *row, int is_reranked, const struct store_root *roots,
+                    size_t n_roots)
+{
     /* Rounding can put a cosine a hair outside of what a cosine may be. */
     hit->score = neighbour->score > 1 ? 1 : neighbour->score < -1 ? -1 : neighbour->score;
     hit->rerank_score = is_reranked ? neighbour->rerank_score : NAN;
     hit->document_id = row->document_id;
     hit->chunk_id = neighbour->chunk_id;
     hit->line = row->line;
-    hit->snippet = buffer_take(&snippet);
+    hit->page = row->page;
+    hit->heading = memory_copy_text(row->heading, strlen(row->heading));
     hit->title = memory_copy_text(row->title, strlen(row->title));
     hit->path = hit_path(roots, n_roots, row);
-    return hit->snippet != NULL && hit->title != NULL && hit->path != NULL ? 0 : -1;
+    return hit->title != NULL && hit->heading != NULL && hit->path != NULL ? 0 : -1;
 }
 
-static int hits_new(struct ernie_database *database, const char *query, int is_reranked,
-                    const struct neighbour *neighbours, size_t n, struct ernie_hits **out,
-                    ernie_error *err)
+/* A question, as it was asked and as it was embedded. */
+struct question {
+    const char *text;
+    const float *embedding;
+    int is_reranked;
+};
+
+/* Hits and their passages, which are released with passages_free. */
+static int read_hits(struct ernie_database *database, const struct question *question,
+                     const struct neighbour *neighbours, size_t n, struct ernie_hits *hits,
+                     struct passage *passages, ernie_error *err)
 {
-    struct ernie_hits *hits = memory_new(1, sizeof *hits);
     struct store_root *roots = NULL;
     size_t n_roots = 0;
-    int status;
+    int status = store_roots(database->store, &roots, &n_roots, err);
 
-    if (hits != NULL)
-        hits->hit = memory_new(n, sizeof *hits->hit);
-    if (hits == NULL || hits->hit == NULL) {
-        status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
-        goto done;
-    }
-    status = store_roots(database->store, &roots, &n_roots, err);
     for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
         struct store_hit row;
         int found;
@@ -137,17 +140,49 @@ static int hits_new(struct ernie_database *database, const char *query, int is_r
         if (status != ERNIE_OK || !found) /* the snapshot keeps it there */
             continue;
         hits->hit[hits->n].rank = hits->n + 1;
+        passages[hits->n] = passage_of(&row);
         /* Counted first, so that what was filled is released after a failure. */
-        if (fill_hit(&hits->hit[hits->n++], &neighbours[i], &row, query, is_reranked, roots,
+        hits->n++;
+        if (passages[hits->n - 1].text == NULL ||
+            fill_hit(&hits->hit[hits->n - 1], &neighbours[i], &row, question->is_reranked, roots,
                      n_roots) != 0)
             status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
     }
+    store_roots_free(roots, n_roots);
+    return status;
+}
+
+static void passages_free(struct passage *passages, size_t n)
+{
+    for (size_t i = 0; passages != NULL && i < n; i++)
+        memory_free((char *)(uintptr_t)passages[i].text);
+    memory_free(passages);
+}
+
+static int hits_new(struct ernie_database *database, const struct question *question,
+                    const struct neighbour *neighbours, size_t n, struct ernie_hits **out,
+                    ernie_error *err)
+{
+    struct ernie_hits *hits = memory_new(1, sizeof *hits);
+    struct passage *passages = memory_new(n, sizeof *passages);
+    int status;
+
+    if (hits != NULL)
+        hits->hit = memory_new(n, sizeof *hits->hit);
+    if (hits == NULL || hits->hit == NULL || passages == NULL) {
+        status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
+        goto done;
+    }
+    status = read_hits(database, question, neighbours, n, hits, passages, err);
+    if (status == ERNIE_OK)
+        status = highlight(database, question->text, question->embedding, hits->n, passages,
+                           hits->hit, err);
     if (status == ERNIE_OK) {
         *out = hits;
         hits = NULL;
     }
 done:
-    store_roots_free(roots, n_roots);
+    passages_free(passages, n);
     ernie_hits_free(hits);
     return status;
 }
@@ -191,9 +226,12 @@ int ernie_search(ernie_database *database, const char *query,
     if (status == ERNIE_OK && reranker != NULL)
         status = rerank_neighbours(database->store, reranker, query, found.n, found.neighbour,
                                    err);
-    if (status == ERNIE_OK)
-        status = hits_new(database, query, reranker != NULL, found.neighbour,
-                          found.n < k ? found.n : k, out, err);
+    if (status == ERNIE_OK) {
+        const struct question question = { query, embedding, reranker != NULL };
+
+        status = hits_new(database, &question, found.neighbour, found.n < k ? found.n : k, out,
+                          err);
+    }
 done:
     store_snapshot_end(database->store);
     memory_free(found.neighbour);

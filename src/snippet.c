@@ -12,55 +12,38 @@ static int is_space(char c)
     return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
 }
 
-/* Letters of ASCII without case; everything else as it is. */
-static int same_letter(char a, char b)
+size_t snippet_sentences(const char *text, size_t size,
+                         struct snippet_sentence out[SNIPPET_SENTENCES])
 {
-    if (a >= 'A' && a <= 'Z')
-        a = (char)(a - 'A' + 'a');
-    if (b >= 'A' && b <= 'Z')
-        b = (char)(b - 'A' + 'a');
-    return a == b;
-}
+    size_t n = 0, end;
 
-static int holds(const char *text, size_t size, const char *word, size_t word_size)
-{
-    for (size_t i = 0; i + word_size <= size; i++) {
-        size_t n = 0;
-
-        while (n < word_size && same_letter(text[i + n], word[n]))
-            n++;
-        if (n == word_size)
-            return 1;
+    for (size_t start = 0; start < size && n < SNIPPET_SENTENCES; start = end) {
+        end = sentence_end(text, size, start);
+        while (start < end && is_space(text[start]))
+            start++;
+        if (start < end)
+            out[n++] = (struct snippet_sentence){ start, end };
     }
-    return 0;
+    return n;
 }
 
-/* How much of the query a sentence repeats: its ASCII words of three letters or
- * more, and each two neighbouring characters of other scripts (most Chinese words
- * have two). */
-static size_t count_shared(const char *sentence, size_t size, const char *query)
+int snippet_best_by_words(struct marker *marker, const char *text, size_t n,
+                          const struct snippet_sentence *sentences, size_t *best,
+                          ernie_error *err)
 {
-    size_t query_size = strlen(query), n_shared = 0, n, next;
+    size_t most = 0, count;
+    int status = ERNIE_OK;
 
-    for (size_t i = 0; i < query_size; i += n) {
-        uint32_t c = utf8_decode(query + i, query_size - i, &n, NULL);
-        size_t end = i + n;
-
-        if (c < 0x80) {
-            while (end < query_size && (unsigned char)query[end] < 0x80 && !is_space(query[end]))
-                end++;
-            n = end - i;
-            if (n < 3)
-                continue;
-        } else if (end < query_size &&
-                   utf8_decode(query + end, query_size - end, &next, NULL) >= 0x80) {
-            end += next;
-        } else {
-            continue;
+    *best = 0;
+    for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
+        status = marker_count(marker, text + sentences[i].start,
+                              sentences[i].end - sentences[i].start, &count, err);
+        if (status == ERNIE_OK && count > most) {
+            *best = i;
+            most = count;
         }
-        n_shared += (size_t)holds(sentence, size, query + i, end - i);
     }
-    return n_shared;
+    return status;
 }
 
 /* Appends text with each run of white space made one space. */
@@ -80,33 +63,41 @@ static void append_line(struct buffer *out, const char *text, size_t size)
     }
 }
 
-void snippet_append(struct buffer *out, const char *text, size_t size, const char *query,
-                    size_t max_bytes)
+void snippet_append(struct buffer *out, const char *text, size_t size, size_t n,
+                    const struct snippet_sentence *sentences, size_t best)
 {
-    size_t best, best_shared = 0, first = 0, end;
+    size_t start, end = size;
 
-    while (first < size && is_space(text[first]))
-        first++;
-    best = first;
-    /* A query of a page would compare each of its words with each sentence. */
-    for (size_t start = first; strlen(query) <= 1024 && start < size; start = end) {
-        size_t n_shared;
-
-        end = sentence_end(text, size, start);
-        n_shared = count_shared(text + start, end - start, query);
-        if (n_shared > best_shared) {
-            best = start;
-            best_shared = n_shared;
-        }
-    }
-    while (best < size && is_space(text[best]))
-        best++;
-    if (best > first)
+    if (n == 0)
+        return;
+    while (best > 0 && size - sentences[best - 1].start <= SNIPPET_BYTES)
+        best--;
+    start = sentences[best].start;
+    if (best > 0)
         buffer_append_text(out, ELLIPSIS);
-    end = size;
-    if (end - best > max_bytes)
-        end = best + utf8_floor(text + best, max_bytes);
-    append_line(out, text + best, end - best);
+    if (end - start > SNIPPET_BYTES)
+        end = start + utf8_floor(text + start, SNIPPET_BYTES);
+    append_line(out, text + start, end - start);
     if (end < size)
         buffer_append_text(out, ELLIPSIS);
+}
+
+int snippet_by_words(struct buffer *out, const char *text, size_t size, const char *query,
+                     ernie_error *err)
+{
+    const size_t query_size = strlen(query);
+    struct snippet_sentence sentences[SNIPPET_SENTENCES];
+    const size_t n = snippet_sentences(text, size, sentences);
+    struct marker *marker;
+    size_t best = 0;
+    int status = marker_new(query, query_size <= SNIPPET_QUERY_BYTES ? query_size : 0, &marker,
+                            err);
+
+    if (status != ERNIE_OK)
+        return status;
+    status = snippet_best_by_words(marker, text, n, sentences, &best, err);
+    if (status == ERNIE_OK)
+        snippet_append(out, text, size, n, sentences, best);
+    marker_free(marker);
+    return status;
 }

@@ -8,10 +8,10 @@ check 'version' run 0 "$ernie" --version
 check 'version is one line' grep -qx 'ernie [0-9.]*' out
 check 'help' run 0 "$ernie" --help
 check 'help fits 80 columns' awk 'length > 80 { exit 1 }' out
-for command in index search remove status verify rebuild embed similarity tokenize model bench classify rerank; do
+for command in index search open remove status verify rebuild embed similarity tokenize model bench classify rerank; do
 	check "help lists $command" grep -q "^  $command " out
 done
-for command in index search embed tokenize model bench classify rerank; do
+for command in index search open embed tokenize model bench classify rerank; do
 	check "$command --help" run 0 "$ernie" $command --help
 	check "$command --help fits 80 columns" awk 'length > 80 { exit 1 }' out
 	run 0 "$ernie" --help
@@ -44,6 +44,30 @@ check 'index into no folder' run 2 "$ernie" index --db none/x.db "$documents"
 check 'index into no folder says so' one_line_error none/x.db
 check 'index --exclude' run 0 "$ernie" index --db e.db --exclude '*.md' --exclude web "$documents"
 check 'index --exclude leaves out' grep -q '^4 added' err
+
+# ---- open
+check 'open before a search' env XDG_STATE_HOME="$work/none" sh -c '"$1" open 1 2>&1 | grep -q "no search yet"' - "$ernie"
+check 'search for open' run 0 "$ernie" search -k 2 数据库备份
+check 'what was shown is for the user alone' test "$(stat -c %a "$XDG_STATE_HOME/ernie/hits")" = 600
+check 'open --print' run 0 "$ernie" open --print 1
+check 'open --print names the file' grep -qx "xdg-open $documents/工作/服务器备份.md" out
+mkdir viewers
+printf '#!/bin/sh\n[ "$1" = query ] && echo org.gnome.Evince.desktop || echo "$0 $*" >>%s/opened\n' "$work" >viewers/xdg-open
+cp viewers/xdg-open viewers/xdg-mime; cp viewers/xdg-open viewers/evince
+chmod +x viewers/*
+check 'open' env PATH="$work/viewers:$PATH" "$ernie" open 1
+check 'open gave the file to xdg-open' grep -qx "$work/viewers/xdg-open $documents/工作/服务器备份.md" opened
+printf '12 %s/a.pdf\n3 %s/a.pdf/inside/b.txt\n0 %s/gone.txt\n' "$work" "$work" "$work" >"$XDG_STATE_HOME/ernie/hits"
+: >a.pdf
+check 'open at a page' env PATH="$work/viewers:$PATH" "$ernie" open 1
+check 'open at a page tells the viewer' grep -qx "$work/viewers/evince --page-index=12 $work/a.pdf" opened
+check 'open a member opens its container' env PATH="$work/viewers:$PATH" "$ernie" open --print 2
+check 'open what is gone' run 2 "$ernie" open 3
+check 'open what is gone says so' one_line_error 'gone.txt: No such file or directory'
+check 'open past the last' run 2 "$ernie" open 4
+check 'open past the last says so' one_line_error 'the last search showed 3 hits'
+check 'open no number' run 2 "$ernie" open one
+check 'open no number says so' one_line_error 'not the number of a hit'
 
 # ---- search
 check 'search' run 0 "$ernie" search -k 3 人工智能

@@ -160,6 +160,38 @@ START_TEST(test_hits_say_where_they_are)
 }
 END_TEST
 
+/* Seven sentences, one of which means what is asked for without a word of it. */
+START_TEST(test_the_snippet_is_the_sentence_nearest_in_meaning)
+{
+    static const char text[] =
+        "The village lies in a narrow valley between two rivers. Its church was built in the "
+        "twelfth century by monks from the south. Every year in June the farmers drive their "
+        "cows up to the alpine meadows. Canines are welcome in the rooms of the inn if they are "
+        "kept on a leash. The road over the pass is closed from November until the end of April. "
+        "A small museum shows tools and costumes of former times. Trains run every hour to the "
+        "capital of the province.";
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_hits *hits;
+    const struct ernie_hit *hit;
+
+    ck_assert_int_eq(ernie_add_text(database, "village", NULL, text, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_search(database, "may I bring my dog to the hotel", NULL, &hits, &err),
+                     ERNIE_OK);
+    ck_assert_uint_eq(hits->n, 1);
+    hit = &hits->hit[0];
+    ck_assert_msg(strncmp(hit->snippet, "…Canines are welcome", 22) == 0, "%s", hit->snippet);
+    ernie_hits_free(hits);
+
+    /* Words are marked in whatever form they stand there. */
+    ck_assert_int_eq(ernie_search(database, "farmer's cow", NULL, &hits, &err), ERNIE_OK);
+    hit = &hits->hit[0];
+    ck_assert_uint_ge(hit->n_marks, 1);
+    ck_assert_int_eq(strncmp(hit->snippet + hit->marks[hit->n_marks - 1].start, "cows", 4), 0);
+    ernie_hits_free(hits);
+    ernie_close(database);
+}
+END_TEST
+
 START_TEST(test_second_index_embeds_nothing)
 {
     ernie_database *database = open_database("a.db", ERNIE_CREATE);
@@ -1000,6 +1032,7 @@ static Suite *suite(void)
     } cases[] = {
         { "index",
           { test_index_then_search_finds_by_meaning_across_languages, test_hits_say_where_they_are,
+            test_the_snippet_is_the_sentence_nearest_in_meaning,
             test_second_index_embeds_nothing, test_a_change_that_keeps_size_and_time_is_seen,
             test_changed_and_deleted_files_are_followed,
             test_one_file_of_a_folder_can_be_indexed_alone,

@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "faults.h"
+#include "words/marker.h"
 #include "words/match.h"
 #include "words/words.h"
 
@@ -398,7 +399,100 @@ START_TEST(test_queries_have_an_end)
 }
 END_TEST
 
+/* ---- marks ---- */
+
+/* The text with [brackets] around what the query's words are. The caller frees. */
+static char *marked(const char *query, const char *text)
+{
+    struct marker *marker;
+    struct buffer out = { 0 };
+    const struct mark *marks;
+    size_t n, at = 0;
+
+    ck_assert_int_eq(marker_new(query, strlen(query), &marker, NULL), ERNIE_OK);
+    ck_assert_int_eq(marker_find(marker, text, strlen(text), &marks, &n, NULL), ERNIE_OK);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_uint_le(at, marks[i].start);
+        ck_assert_uint_lt(marks[i].start, marks[i].end);
+        buffer_append(&out, text + at, marks[i].start - at);
+        buffer_append_char(&out, '[');
+        buffer_append(&out, text + marks[i].start, marks[i].end - marks[i].start);
+        buffer_append_char(&out, ']');
+        at = marks[i].end;
+    }
+    buffer_append_text(&out, text + at);
+    marker_free(marker);
+    return buffer_take(&out);
+}
+
+#define assert_marked(query, text, expected) \
+    do {                                      \
+        char *got_ = marked(query, text);     \
+        ck_assert_str_eq(got_, expected);     \
+        memory_free(got_);                    \
+    } while (0)
+
+START_TEST(test_marks_are_the_words_of_the_query)
+{
+    assert_marked("备份", "每天备份，备好份数", "每天[备份]，备好份数");
+    assert_marked("怎样备份数据库", "数据库的备份", "[数据库]的[备份]");
+    assert_marked("茶", "茶，泡茶", "[茶]，泡[茶]");
+    assert_marked("漢語", "学汉语", "学[汉语]");
+    assert_marked("汉语", "學漢語", "學[漢語]");
+    assert_marked("running machines", "A machine runs. Machinery", "A [machine] [runs]. Machinery");
+    assert_marked("how do the machines", "do the machine", "do the [machine]");
+    assert_marked("\"the machine\"", "the machine", "[the] [machine]");
+    assert_marked("backup -disk", "disk backups", "disk [backups]");
+    assert_marked("back*", "my backup is back", "my [backup] is [back]");
+    assert_marked("备份GitHub", "份子 备份 GitHub github", "份子 [备份] [GitHub] [github]");
+    assert_marked("getUserName", "get the username of getUserName", "[get] the username of [getUserName]");
+    assert_marked("x", "", "");
+    assert_marked("", "text", "text");
+    assert_marked("-text", "text", "text");
+}
+END_TEST
+
+START_TEST(test_words_are_counted_once)
+{
+    struct marker *marker;
+    size_t n;
+
+    ck_assert_int_eq(marker_new("数据库 backup", strlen("数据库 backup"), &marker, NULL), ERNIE_OK);
+    ck_assert_int_eq(marker_count(marker, "backup backups", 14, &n, NULL), ERNIE_OK);
+    ck_assert_uint_eq(n, 1);
+    ck_assert_int_eq(marker_count(marker, "数据 backup", strlen("数据 backup"), &n, NULL), ERNIE_OK);
+    ck_assert_uint_eq(n, 2);
+    ck_assert_int_eq(marker_count(marker, "nothing", 7, &n, NULL), ERNIE_OK);
+    ck_assert_uint_eq(n, 0);
+    marker_free(marker);
+}
+END_TEST
+
 /* ---- memory ---- */
+
+START_TEST(test_marking_without_memory)
+{
+    static const char query[] = "备份 backup", text[] = "backup 备份";
+    int status;
+
+    for (int k = 0;; k++) {
+        struct marker *marker = NULL;
+        const struct mark *marks;
+        size_t n;
+
+        fail_allocations_from(k);
+        status = marker_new(query, sizeof query - 1, &marker, NULL);
+        if (status == ERNIE_OK)
+            status = marker_find(marker, text, sizeof text - 1, &marks, &n, NULL);
+        stop_failing();
+        marker_free(marker);
+        if (status == ERNIE_OK)
+            break;
+        ck_assert_int_eq(status, ERNIE_ENOMEM);
+        ck_assert_int_lt(k, 100);
+    }
+}
+END_TEST
 
 START_TEST(test_memory_running_out)
 {
@@ -428,7 +522,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("words");
-    TCase *cut = tcase_create("cut"), *query = tcase_create("query"), *size = tcase_create("size");
+    TCase *cut = tcase_create("cut"), *query = tcase_create("query"), *size = tcase_create("size"),
+          *marks = tcase_create("marks");
     SRunner *runner;
     int n_failed;
 
@@ -455,10 +550,14 @@ int main(void)
     tcase_add_test(query, test_nothing_is_an_operator);
     tcase_add_test(query, test_queries_have_an_end);
     tcase_add_test(query, test_memory_running_out);
+    tcase_add_test(marks, test_marks_are_the_words_of_the_query);
+    tcase_add_test(marks, test_words_are_counted_once);
+    tcase_add_test(marks, test_marking_without_memory);
     tcase_add_test(size, test_long_words_are_cut_off_alike);
     tcase_add_test(size, test_time_is_linear);
     suite_add_tcase(suite, cut);
     suite_add_tcase(suite, query);
+    suite_add_tcase(suite, marks);
     suite_add_tcase(suite, size);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

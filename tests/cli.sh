@@ -7,7 +7,7 @@ data=$(cd "$srcdir" && pwd)/tests/data/encoder
 models=$(cd "$srcdir" && pwd)/models
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-export XDG_DATA_HOME="$work/data"
+export XDG_DATA_HOME="$work/data" XDG_STATE_HOME="$work/state"
 unset ERNIE_DB ERNIE_MODEL ERNIE_THREADS 2>/dev/null || true
 n_passed=0 n_failed=0
 

@@ -1,5 +1,7 @@
 """Databases: documents in, hits out."""
 
+from __future__ import annotations
+
 import enum
 import os
 import threading
@@ -19,8 +21,11 @@ class Hit:
     score: float  # cosine in [-1, 1], higher is nearer
     path: str  # of the file, or the name given to add_text
     title: str
+    heading: str  # the headings that it stands under, "第1章 › 备份"
+    page: int | None  # or slide or sheet, from 1
     line: int  # of the document's file, from 1
-    snippet: str
+    snippet: str  # from the sentence nearest the query
+    marks: tuple[tuple[int, int], ...]  # the query's words in it: [start, end) in characters
     document_id: int
     chunk_id: int
 
@@ -259,14 +264,27 @@ def _progress(now):
     )
 
 
+def _marks(hit):
+    """The marks, which count bytes, in characters of the snippet."""
+
+    def character(offset):
+        return len(hit.snippet[:offset].decode())
+
+    marks = (hit.marks[i] for i in range(hit.n_marks))
+    return tuple((character(mark.start), character(mark.end)) for mark in marks)
+
+
 def _hit(hit):
     return Hit(
         hit.rank,
         hit.score,
         os.fsdecode(hit.path),
         _words(hit.title),
+        _words(hit.heading),
+        hit.page or None,
         hit.line,
         _words(hit.snippet),
+        _marks(hit),
         hit.document_id,
         hit.chunk_id,
     )

@@ -137,6 +137,10 @@ class ernie_search_options(Structure):
     _fields_ = [("k", c_size_t), ("all_chunks", c_int), ("reranker", c_void_p)]
 
 
+class ernie_mark(Structure):
+    _fields_ = [("start", c_size_t), ("end", c_size_t)]
+
+
 class ernie_hit(Structure):
     _fields_ = [
         ("rank", c_size_t),
@@ -144,10 +148,14 @@ class ernie_hit(Structure):
         ("rerank_score", c_double),
         ("document_id", c_int64),
         ("chunk_id", c_int64),
+        ("page", c_size_t),
         ("line", c_size_t),
         ("path", c_char_p),
         ("title", c_char_p),
+        ("heading", c_char_p),
         ("snippet", c_char_p),
+        ("n_marks", c_size_t),
+        ("marks", POINTER(ernie_mark)),
     ]
 
 

@@ -28,6 +28,7 @@ def test_index_and_search(database, documents):
     assert [hit.rank for hit in hits] == [1, 2, 3]
     assert hits[0].path.endswith("人工智能简史.md") and os.path.isabs(hits[0].path)
     assert hits[0].title == "人工智能简史" and hits[0].line == 1 and hits[0].score > 0.4
+    assert [hits[0].snippet[a:b] for a, b in hits[0].marks][0] == "人工智能" and hits[0].page is None
     assert "1956" in hits[0].snippet and hits[0].document_id and hits[0].chunk_id
     assert database.index([str(documents)]).n_unchanged == 14
     assert len(database.search("茶", k=1000, all_chunks=True)) == report.n_chunks

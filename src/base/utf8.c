@@ -70,6 +70,15 @@ size_t utf8_encode(uint32_t c, char out[4])
     return 4;
 }
 
+size_t utf8_count(const char *text, size_t size)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < size; i++)
+        n += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return n;
+}
+
 int utf8_valid(const char *text, size_t size)
 {
     int valid = 1;

@@ -19,6 +19,9 @@ uint32_t utf8_decode(const char *text, size_t size, size_t *n_bytes, int *valid)
 /* Writes the code point's bytes (1 to 4) and returns their number. */
 size_t utf8_encode(uint32_t code_point, char out[4]);
 
+/* Characters of text [size], which is UTF-8. */
+size_t utf8_count(const char *text, size_t size);
+
 /* 1 when all of text [size] is UTF-8. */
 int utf8_valid(const char *text, size_t size);
 

@@ -26,7 +26,7 @@ struct arguments {
     enum format format;
     enum ernie_dtype dtype;
     size_t k, n_threads, max_tokens, dim;
-    int all_chunks, hidden, embeddings, tokens, pairs;
+    int all_chunks, hidden, embeddings, tokens, pairs, print;
     size_t n_excludes;
     const char **excludes;
     size_t n_words;
@@ -54,7 +54,8 @@ enum {
     OPTION_TOKENS = 1 << 16,
     OPTION_PAIRS = 1 << 17,
     OPTION_RERANK = 1 << 18,
-    OPTION_DTYPE = 1 << 19
+    OPTION_DTYPE = 1 << 19,
+    OPTION_PRINT = 1 << 20
 };
 
 struct command {
@@ -126,8 +127,17 @@ size_t text_columns(const char *text);
 /* Bytes of text that take no more columns than these. */
 size_t text_bytes_within(const char *text, size_t columns);
 /* Prints text, wrapped so that no line passes columns, each line after indent
- * spaces. */
-void print_wrapped(FILE *out, const char *text, int indent, int columns);
+ * spaces; in colour where marks [n_marks] are, unless marks is NULL. */
+void print_wrapped(FILE *out, const char *text, size_t n_marks, const struct ernie_mark *marks,
+                   int indent, int columns);
+/* What is printed between them is a link to a file, at a page unless that is 0: the terminal
+ * sequence OSC 8, which terminals that do not know it leave out. */
+void print_link_start(FILE *out, const char *path, size_t page);
+void print_link_end(FILE *out);
+
+/* The hits that `ernie search` showed last, for `ernie open`: written to the user's state
+ * folder, one line each, for the user's eyes only. Failing is no trouble. */
+void save_hits(const struct ernie_hits *hits);
 
 /* The progress of ernie_index, on a terminal a bar; data is a struct bar. */
 struct bar {
@@ -142,6 +152,7 @@ double seconds_now(void);
 
 int cmd_index(const struct arguments *arguments);
 int cmd_search(const struct arguments *arguments);
+int cmd_open(const struct arguments *arguments);
 int cmd_embed(const struct arguments *arguments);
 int cmd_similarity(const struct arguments *arguments);
 int cmd_tokenize(const struct arguments *arguments);

@@ -15,6 +15,35 @@ static const char *short_path(const char *path, const char *here)
     return path;
 }
 
+/* Where the hit is: its file, and the page, or the line. */
+static void print_place(const struct ernie_hit *hit, const char *here, int colour)
+{
+    if (colour)
+        print_link_start(stdout, hit->path, hit->page);
+    printf("%s%s%s", colour ? "\033[1m" : "", short_path(hit->path, here),
+           colour ? "\033[0m" : "");
+    if (hit->page > 0)
+        printf(" p. %zu", hit->page);
+    else
+        printf(":%zu", hit->line);
+    if (colour)
+        print_link_end(stdout);
+}
+
+/* The title, and the headings below it. */
+static void print_headings(const struct ernie_hit *hit)
+{
+    const size_t size = strlen(hit->title);
+    const char *below = hit->heading;
+
+    if (size > 0 && strncmp(below, hit->title, size) == 0) /* its first one is the title */
+        below += size + strspn(below + size, " ›");
+    if (size > 0)
+        printf("  %s", hit->title);
+    if (below[0] != '\0')
+        printf("%s%s", size > 0 ? " › " : "  ", below);
+}
+
 static void print_text(const struct ernie_hits *hits)
 {
     char *here = getcwd(NULL, 0);
@@ -23,14 +52,12 @@ static void print_text(const struct ernie_hits *hits)
     for (size_t i = 0; i < hits->n; i++) {
         const struct ernie_hit *hit = &hits->hit[i];
 
-        printf("%s%2zu  %.3f  %s%s%s:%zu", i > 0 ? "\n" : "", hit->rank,
-               isnan(hit->rerank_score) ? hit->score : hit->rerank_score,
-               colour ? "\033[1m" : "", short_path(hit->path, here), colour ? "\033[0m" : "",
-               hit->line);
-        if (hit->title[0] != '\0')
-            printf("  %s", hit->title);
+        printf("%s%2zu  %.3f  ", i > 0 ? "\n" : "", hit->rank,
+               isnan(hit->rerank_score) ? hit->score : hit->rerank_score);
+        print_place(hit, here, colour);
+        print_headings(hit);
         putchar('\n');
-        print_wrapped(stdout, hit->snippet, 4, columns);
+        print_wrapped(stdout, hit->snippet, hit->n_marks, colour ? hit->marks : NULL, 4, columns);
     }
     free(here);
 }
@@ -54,6 +81,7 @@ static int print_hits(const struct ernie_hits *hits, enum format format)
         }
     } else {
         print_text(hits);
+        save_hits(hits);
     }
     return hits->n > 0 ? EXIT_FOUND : EXIT_NONE;
 }

@@ -12,6 +12,7 @@ const struct command commands[] = {
       OPTION_DB | OPTION_MODEL | OPTION_K | OPTION_CHUNKS | OPTION_FORMAT | OPTION_QUERIES |
           OPTION_RERANK,
       "text json jsonl", cmd_search },
+    { "open", "N", "open hit N of the last search, at its page", OPTION_PRINT, "", cmd_open },
     { "remove", "PATH...", "take files and folders out of the database (they stay on disk)",
       OPTION_DB, "", cmd_remove },
     { "status", "", "what the database holds", OPTION_DB | OPTION_FORMAT, "text json",

@@ -30,7 +30,8 @@ enum {
     LONG_TOKENS,
     LONG_PAIRS,
     LONG_RERANK,
-    LONG_DTYPE
+    LONG_DTYPE,
+    LONG_PRINT
 };
 
 static const struct option_row rows[] = {
@@ -54,6 +55,7 @@ static const struct option_row rows[] = {
     { OPTION_PAIRS, LONG_PAIRS, "pairs", NULL, "texts come in twos; lines have a tab between" },
     { OPTION_RERANK, LONG_RERANK, "rerank", "DIR", "a cross-encoder that orders the best 50 anew" },
     { OPTION_DTYPE, LONG_DTYPE, "dtype", "NAME", "convert to: f32 f16 bf16" },
+    { OPTION_PRINT, LONG_PRINT, "print", NULL, "print the command instead of running it" },
     { OPTION_THREADS, 't', "threads", "N", "threads ($ERNIE_THREADS, else one a core)" },
 };
 #define N_ROWS (sizeof rows / sizeof rows[0])
@@ -187,6 +189,9 @@ static int set_option(const struct command *command, int letter, const char *val
         return -1;
     case LONG_PAIRS:
         out->pairs = 1;
+        return -1;
+    case LONG_PRINT:
+        out->print = 1;
         return -1;
     case LONG_RERANK:
         out->rerank = value;

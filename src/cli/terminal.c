@@ -1,4 +1,4 @@
-/* Terminals: how wide they are, how wide text is, and a bar that shows progress. */
+/* Terminals: how wide they are, how wide text is, links, and a bar that shows progress. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -95,15 +95,70 @@ static size_t line_bytes(const char *text, int room)
     return size;
 }
 
-void print_wrapped(FILE *out, const char *text, int indent, int columns)
+/* Bytes [start, start + size) of text with the marks in them. */
+static void print_marked(FILE *out, const char *text, size_t start, size_t size,
+                         const struct ernie_mark **mark, const struct ernie_mark *end)
 {
-    while (*text != '\0') {
-        size_t n = columns > indent + 10 ? line_bytes(text, columns - indent) : strlen(text);
+    const size_t stop = start + size;
 
-        fprintf(out, "%*s%.*s\n", indent, "", (int)n, text);
-        text += n;
-        text += strspn(text, " ");
+    while (start < stop) {
+        size_t to = stop;
+
+        while (*mark < end && (*mark)->end <= start)
+            (*mark)++;
+        if (*mark < end && (*mark)->start <= start) {
+            to = (*mark)->end < stop ? (*mark)->end : stop;
+            fprintf(out, "\033[1;31m%.*s\033[0m", (int)(to - start), text + start);
+        } else {
+            if (*mark < end && (*mark)->start < stop)
+                to = (*mark)->start;
+            fwrite(text + start, 1, to - start, out);
+        }
+        start = to;
     }
+}
+
+void print_wrapped(FILE *out, const char *text, size_t n_marks, const struct ernie_mark *marks,
+                   int indent, int columns)
+{
+    const struct ernie_mark *mark = marks, *end = marks != NULL ? marks + n_marks : NULL;
+    size_t start = 0;
+
+    while (text[start] != '\0') {
+        const char *rest = text + start;
+        size_t n = columns > indent + 10 ? line_bytes(rest, columns - indent) : strlen(rest);
+
+        fprintf(out, "%*s", indent, "");
+        print_marked(out, text, start, n, &mark, end);
+        putc('\n', out);
+        start += n;
+        start += strspn(text + start, " ");
+    }
+}
+
+/* ---- links ------------------------------------------------------------- */
+
+void print_link_start(FILE *out, const char *path, size_t page)
+{
+    char host[256] = "";
+
+    gethostname(host, sizeof host - 1);
+    fprintf(out, "\033]8;;file://%s", host);
+    for (const unsigned char *c = (const unsigned char *)path; *c != '\0'; c++) {
+        if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+            strchr("/-_.~", *c) != NULL)
+            putc(*c, out);
+        else
+            fprintf(out, "%%%02X", *c);
+    }
+    if (page > 0)
+        fprintf(out, "#page=%zu", page);
+    fputs("\033\\", out);
+}
+
+void print_link_end(FILE *out)
+{
+    fputs("\033]8;;\033\\", out);
 }
 
 /* ---- progress ---------------------------------------------------------- */

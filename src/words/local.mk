@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += libwords.la
 libwords_la_SOURCES = \
 	src/words/fold.c src/words/fold.h \
+	src/words/marker.c src/words/marker.h \
 	src/words/match.c src/words/match.h \
 	src/words/segment.c src/words/segment.h \
 	src/words/simplified.h \

@@ -189,21 +189,21 @@ static size_t minus_at(const char *text, size_t size, size_t at)
     return at + n < size && !is_space(text, size, at + n, &n_space) ? n : 0;
 }
 
-/* Reads what stands at offset at, where no space is, and returns the offset behind it. */
-static size_t read_item(struct match *match, const char *text, size_t size, size_t at)
+/* What stands at offset at, where no space is; returns the offset behind it. */
+static size_t read_item(const char *text, size_t size, size_t at, struct match_item *out)
 {
     const size_t minus = minus_at(text, size, at);
     const char *closing, *close;
     size_t start = at + minus, end, n;
-    int is_prefix;
 
+    *out = (struct match_item){ .is_unwanted = minus > 0 };
     if (opens_quote(text, size, start, &n, &closing)) {
-        start += n;
+        out->start = start + n;
         n = strlen(closing);
-        close = memmem(text + start, size - start, closing, n);
-        end = close != NULL ? (size_t)(close - text) : size;
-        add(match, minus > 0 ? &match->unwanted : &match->required, text, start, end, 0);
-        return close != NULL ? end + n : size;
+        close = memmem(text + out->start, size - out->start, closing, n);
+        out->end = close != NULL ? (size_t)(close - text) : size;
+        out->is_phrase = 1;
+        return close != NULL ? out->end + n : size;
     }
     for (end = start; end < size && !is_space(text, size, end, &n); end += n) {
         size_t n_quote;
@@ -211,12 +211,32 @@ static size_t read_item(struct match *match, const char *text, size_t size, size
         if (opens_quote(text, size, end, &n_quote, &closing))
             break;
     }
-    is_prefix = end > start + 1 && text[end - 1] == '*';
-    if (minus > 0)
-        add(match, &match->unwanted, text, start, end - (size_t)is_prefix, is_prefix);
-    else
-        add_word(match, text, start, end - (size_t)is_prefix, is_prefix);
+    out->is_prefix = end > start + 1 && text[end - 1] == '*';
+    out->start = start;
+    out->end = end - (size_t)out->is_prefix;
     return end;
+}
+
+int match_item_next(const char *query, size_t size, size_t *at, struct match_item *out)
+{
+    size_t n;
+
+    while (*at < size && is_space(query, size, *at, &n))
+        *at += n;
+    if (*at >= size)
+        return 0;
+    *at = read_item(query, size, *at, out);
+    return 1;
+}
+
+static void add_item(struct match *match, const char *text, const struct match_item *item)
+{
+    if (item->is_unwanted)
+        add(match, &match->unwanted, text, item->start, item->end, item->is_prefix);
+    else if (item->is_phrase)
+        add(match, &match->required, text, item->start, item->end, 0);
+    else
+        add_word(match, text, item->start, item->end, item->is_prefix);
 }
 
 /* The words that are wanted raise a document's rank where phrases are required, and
@@ -252,14 +272,11 @@ void match_append(struct buffer *out, const char *query, size_t size)
     struct match match = {
         .required.operator = " AND ", .wanted.operator = " OR ", .unwanted.operator = " OR "
     };
-    size_t n;
+    struct match_item item;
+    size_t at = 0;
 
-    for (size_t at = 0; at < size && match.n_terms < MATCH_MAX_TERMS;) {
-        if (is_space(query, size, at, &n))
-            at += n;
-        else
-            at = read_item(&match, query, size, at);
-    }
+    while (match.n_terms < MATCH_MAX_TERMS && match_item_next(query, size, &at, &item))
+        add_item(&match, query, &item);
     if (match.required.text.failed || match.wanted.text.failed || match.unwanted.text.failed)
         out->failed = 1;
     else

@@ -26,6 +26,16 @@
 #define MATCH_MAX_TERMS 256
 #define MATCH_MAX_PHRASE 64
 
+/* One thing asked for: bytes [start, end) of the query, without the quotes, the minus and
+ * the asterisk around them. */
+struct match_item {
+    size_t start, end;
+    int is_phrase, is_unwanted, is_prefix;
+};
+
+/* The item at *at or after it, and in *at the offset behind it; 0 when there is none. */
+int match_item_next(const char *query, size_t size, size_t *at, struct match_item *out);
+
 /* Appends the expression; "" in quotes, which finds nothing, when the query has no word to
  * look for. Failures are the buffer's. */
 void match_append(struct buffer *out, const char *query, size_t size);
