@@ -47,8 +47,7 @@ size_t codes_slot_bytes(size_t dim)
     return pack_padded(dim, I8_INPUTS) + sizeof(int64_t) + 2 * sizeof(float);
 }
 
-/* The length of a vector, or 0 when it is not finite. */
-static double length_of(size_t n, const float *x)
+double vector_length(size_t n, const float *x)
 {
     double square = 0;
 
@@ -78,7 +77,7 @@ static float round_up(double x)
 int codes_add(struct codes *codes, int64_t id, const float *vector)
 {
     const size_t slot = codes->n;
-    const double length = length_of(codes->dim, vector);
+    const double length = vector_length(codes->dim, vector);
     int8_t *row = codes->rows + slot * codes->width;
     float scale;
     double lost = 0;
@@ -112,7 +111,7 @@ void codes_vector(const struct codes *codes, size_t slot, float *out)
 int codes_query_init(struct codes_query *query, size_t dim, const float *vector, ernie_error *err)
 {
     const size_t width = pack_padded(dim, I8_INPUTS);
-    const double length = length_of(dim, vector);
+    const double length = vector_length(dim, vector);
     int16_t *value = memory_new(width, sizeof *value);
     int8_t *high = memory_new(width, sizeof *high);
     uint8_t *low = memory_new(width, sizeof *low);

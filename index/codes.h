@@ -27,6 +27,9 @@ struct codes {
     int8_t *rows;       /* [capacity][width] */
 };
 
+/* The length of vector x [n], or 0 when it is not finite. */
+double vector_length(size_t n, const float *x);
+
 int codes_init(struct codes *codes, size_t dim, size_t capacity, ernie_error *err);
 void codes_reset(struct codes *codes);
 /* Bytes that a slot takes. */

@@ -256,14 +256,12 @@ int index_builder_train(struct index_builder *builder, size_t n, const float *ve
 /* The vector with length 1; 0 when it has no direction. */
 static int unit_vector(size_t n, const float *vector, float *out)
 {
-    double square = 0;
+    const double length = vector_length(n, vector);
 
-    for (size_t i = 0; i < n; i++)
-        square += (double)vector[i] * vector[i];
-    if (!isfinite(square) || square == 0)
+    if (length == 0)
         return 0;
     for (size_t i = 0; i < n; i++)
-        out[i] = (float)(vector[i] / sqrt(square));
+        out[i] = (float)(vector[i] / length);
     return 1;
 }
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/half.h"
-#include "base/json.h"
 #include "base/memory.h"
 #include "cut.h"
 #include "encode.h"
@@ -36,28 +35,26 @@ static int read_json(const char *what, sqlite3_value *value, size_t dim, float *
                      ernie_error *err)
 {
     const char *text = (const char *)sqlite3_value_text(value);
-    const size_t size = (size_t)sqlite3_value_bytes(value);
-    json *array = NULL;
+    float *vector = NULL;
+    size_t n;
+    ernie_error why;
     int status;
 
     if (text == NULL)
         return out_of_memory(err);
-    status = json_check_size(what, text, size, 1, dim + 1, err);
-    if (status == ERNIE_OK)
-        status = json_parse(what, text, size, &array, err);
-    if (status == ERNIE_OK &&
-        (json_kind(array) != JSON_KIND_ARRAY || json_count(array) != dim))
-        status = error_set(err, ERNIE_EINVAL, "%s: not a JSON array of %zu numbers", what, dim);
-    for (size_t i = 0; status == ERNIE_OK && i < dim; i++) {
-        const json *element = json_element(array, i);
-        const enum json_kind kind = json_kind(element);
-
-        if (kind != JSON_KIND_INTEGER && kind != JSON_KIND_REAL)
-            status = error_set(err, ERNIE_EINVAL, "%s: element %zu is not a number", what, i);
-        else
-            out[i] = (float)json_to_number(element);
-    }
-    json_free(array);
+    if (strlen(text) != (size_t)sqlite3_value_bytes(value))
+        return error_set(err, ERNIE_EINVAL, "%s: a zero character in JSON", what);
+    status = ernie_vector_from_json(text, &n, &vector, &why);
+    if (status == ERNIE_ENOMEM)
+        return out_of_memory(err);
+    if (status != ERNIE_OK)
+        return error_set(err, ERNIE_EINVAL, "%s: %s", what, why.message);
+    if (n == dim)
+        memcpy(out, vector, dim * sizeof *out);
+    else
+        status = error_set(err, ERNIE_EINVAL, "%s: a JSON array of %zu numbers, not %zu", what, n,
+                           dim);
+    ernie_free(vector);
     return status;
 }
 
