@@ -15,7 +15,7 @@
 
 size_t ivf_lists_for(size_t n)
 {
-    const size_t n_lists = (size_t)(4 * sqrt((double)n));
+    const size_t n_lists = (size_t)(8 * sqrt((double)n));
 
     return n_lists > n ? n : n_lists < 1 ? 1 : n_lists;
 }
