@@ -225,6 +225,7 @@ static int prepare(struct ingest *ingest, const struct scan_file *scanned, struc
     struct file file = { 0 };
     ernie_error why;
     const char *failure = NULL;
+    enum document_format format;
     int status, read_status, same_bytes;
 
     *is_job = 0;
@@ -242,7 +243,8 @@ static int prepare(struct ingest *ingest, const struct scan_file *scanned, struc
 
     switch (read_status) {
     case ERNIE_OK:
-        if (document_format(scanned->path, file.data, file.size) == DOCUMENT_UNKNOWN) {
+        format = document_format(scanned->path, file.data, file.size);
+        if (format == DOCUMENT_UNKNOWN || document_format_is_complex(format)) {
             ingest->report->n_skipped++;
             break;
         }

@@ -283,6 +283,59 @@ END_TEST
 
 START_TEST(test_formats)
 {
+    static const struct {
+        const char *name, *start;
+        size_t size;
+        enum document_format format;
+    } cases[] = {
+#define CASE(name, start, format) { name, start, sizeof start - 1, format }
+        CASE("a.csv", "x,y\n", DOCUMENT_CSV),
+        CASE("a.TSV", "x\ty\n", DOCUMENT_CSV),
+        CASE("a.jsonl", "{}\n", DOCUMENT_JSON),
+        CASE("a.xml", "<a/>", DOCUMENT_XML),
+        CASE("a.srt", "1\n", DOCUMENT_SUBTITLES),
+        CASE("a.zsh", "x\n", DOCUMENT_SOURCE),
+        CASE("a.ada", "x\n", DOCUMENT_SOURCE),
+        CASE("a.php", "<?php\n", DOCUMENT_SOURCE),
+        CASE("a.php", "<html><p>", DOCUMENT_HTML),
+        CASE("a.pdf", "%PDF-1.7\n", DOCUMENT_PDF),
+        CASE("a.txt", "%PDF-1.7\n", DOCUMENT_PDF),
+        CASE("a.pdf", "@PJL SET\n%PDF-1.4\n", DOCUMENT_PDF),
+        CASE("a.pdf", "no such thing", DOCUMENT_TEXT),
+        CASE("a.docx", "PK\3\4 whatever", DOCUMENT_DOCX),
+        CASE("a", "PK\3\4..........................[Content_Types].xml...word/document.xml",
+             DOCUMENT_DOCX),
+        CASE("a.zip", "PK\3\4......[Content_Types].xml ppt/presentation.xml", DOCUMENT_PPTX),
+        CASE("a", "PK\3\4......[Content_Types].xml xl/workbook.xml", DOCUMENT_XLSX),
+        CASE("a.docx", "PK\3\4..........................mimetypeapplication/epub+zip",
+             DOCUMENT_EPUB),
+        CASE("a", "PK\3\4..........................mimetype"
+                  "application/vnd.oasis.opendocument.spreadsheetPK", DOCUMENT_ODS),
+        CASE("a.zip", "PK\3\4 whatever", DOCUMENT_ARCHIVE),
+        CASE("a.zip", "PK\5\6 empty", DOCUMENT_ARCHIVE),
+        CASE("a.txt", "\x1f\x8b\10 gzip", DOCUMENT_ARCHIVE),
+        CASE("a.bz2", "BZh91AY&SY", DOCUMENT_ARCHIVE),
+        CASE("a.txt", "BZh is short for something", DOCUMENT_TEXT),
+        CASE("a.rtf", "{\\rtf1 x}", DOCUMENT_RTF),
+        CASE("a.eml", "Subject: x\n\nx", DOCUMENT_EMAIL),
+        CASE("1700000.M1P1.host:2,S", "Return-Path: <a@b>\r\nReceived: by x\r\n\tfor y\r\n"
+                                      "Subject: z\r\n\r\nx", DOCUMENT_EMAIL),
+        CASE("Inbox", "From a@b Mon Jan  1 00:00:00 2024\nFrom: a@b\nDate: x\n\nx",
+             DOCUMENT_MBOX),
+        CASE("a", "From here on, it is text.\nDate: later\n", DOCUMENT_TEXT),
+        CASE("a.mht", "From: x\n\nx", DOCUMENT_MHTML),
+        CASE("a.png", "\x89PNG\r\n\x1a\n", DOCUMENT_IMAGE),
+        CASE("a.webp", "RIFF....WEBPVP8 ", DOCUMENT_IMAGE),
+#undef CASE
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        ck_assert_msg(document_format(cases[i].name, (const uint8_t *)cases[i].start,
+                                      cases[i].size) == cases[i].format,
+                      "case %zu: %s", i, cases[i].name);
+    for (int i = DOCUMENT_TEXT; i < DOCUMENT_N_FORMATS; i++)
+        ck_assert_int_eq(document_format_of_name(document_format_name(i)), i);
+    ck_assert_int_eq(document_format_of_name("doc"), DOCUMENT_UNKNOWN);
     ck_assert_int_eq(document_format("a.md", (const uint8_t *)"x", 1), DOCUMENT_MARKDOWN);
     ck_assert_int_eq(document_format("a.htm", (const uint8_t *)"x", 1), DOCUMENT_HTML);
     ck_assert_int_eq(document_format("a", (const uint8_t *)"<!DOCTYPE html><p>", 18),

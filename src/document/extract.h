@@ -8,14 +8,10 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "document/format.h"
 
-enum document_format { DOCUMENT_UNKNOWN, DOCUMENT_TEXT, DOCUMENT_MARKDOWN, DOCUMENT_HTML };
-
-/* "text", "markdown", "html": as a document's row says it. "" for DOCUMENT_UNKNOWN. */
-const char *document_format_name(enum document_format format);
-
-/* Where in the text something begins that stood on a line of the file. Plain text has
- * one for every kilobyte, and extract_line counts from there. */
+/* Where in the text something begins that stood on a line of the file. A text that is
+ * kept as it is has one for every kilobyte, and extract_line counts from there. */
 struct line_mark {
     size_t offset; /* of text */
     size_t line;   /* of the file, from 1 */
@@ -43,21 +39,13 @@ struct extract {
     struct line_mark *marks; /* [n_marks], by offset, the first at offset 0 */
     size_t n_marks;
     size_t marks_capacity;
+    int marks_are_sparse; /* lines are counted from one to the next: the text is the file's */
     enum document_format format;
     char encoding[32]; /* the charset's IANA name: "UTF-8", "GB18030" */
     size_t n_replaced; /* characters that were not in that charset, now U+FFFD */
 };
 
-/* What a file of this name and these bytes [size] is. DOCUMENT_UNKNOWN: not text,
- * as far as we can tell; it is left out of the collection. Only the first bytes
- * are looked at, so the start of a file is enough. */
-enum document_format document_format(const char *name, const uint8_t *bytes, size_t size);
-
-/* Whether a file is worth opening, judging by its name alone: 0 for .png, .zip,
- * .o and the like. */
-int document_name_is_promising(const char *name);
-
-/* Fills out (all zero before), which extract_reset releases also after a failure. */
+/* The text of a file that is text itself. Fills out (all zero before), which extract_reset releases also after a failure. */
 int extract(const char *name, const uint8_t *bytes, size_t size, struct extract *out,
             ernie_error *err);
 void extract_reset(struct extract *extract);

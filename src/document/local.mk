@@ -12,6 +12,7 @@ libdocument_la_SOURCES = \
 	src/document/extract_html.c src/document/extract_html.h \
 	src/document/extract_markdown.c src/document/extract_markdown.h \
 	src/document/extract_text.c src/document/extract_text.h \
+	src/document/format.c src/document/format.h \
 	src/document/glob.c src/document/glob.h \
 	src/document/walk.c src/document/walk.h \
 	src/document/writer.c src/document/writer.h
