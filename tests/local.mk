@@ -122,6 +122,16 @@ check_document_SOURCES = tests/check_document.c tests/faults.h
 check_document_CPPFLAGS = $(TEST_CPPFLAGS)
 check_document_LDADD = libdocument.la libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += check_jail check_helper
+
+check_jail_SOURCES = tests/check_jail.c
+check_jail_CPPFLAGS = $(TEST_CPPFLAGS)
+check_jail_LDADD = libextractor.la $(CHECK_LIBS)
+
+check_helper_SOURCES = tests/check_helper.c tests/faults.h
+check_helper_CPPFLAGS = $(TEST_CPPFLAGS)
+check_helper_LDADD = libdocument.la libbase.la $(CHECK_LIBS)
+
 # The extension in a host written in C.
 check_PROGRAMS += check_register
 

@@ -115,6 +115,18 @@ int charset_of_label(const char *label, size_t size, struct charset *out)
     return 0;
 }
 
+void charset_prepare(void)
+{
+    /* What is open stays loaded, so each is left open. */
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+        if (labels[i].iconv != NULL &&
+            (i == 0 || labels[i - 1].iconv == NULL ||
+             strcmp(labels[i].iconv, labels[i - 1].iconv) != 0))
+            iconv_open("UTF-8", labels[i].iconv);
+    iconv_open("UTF-8", "UTF-16LE");
+    iconv_open("UTF-8", "UTF-32LE");
+}
+
 /* ---- wide charsets ----------------------------------------------------- */
 
 static int has_mark(const uint8_t *bytes, size_t size, struct charset *out)

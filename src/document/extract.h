@@ -10,6 +10,10 @@
 #include "base/error.h"
 #include "document/format.h"
 
+/* Raised when files become another text or other chunks than before: what an older version
+ * made is made again. */
+#define EXTRACT_VERSION 1
+
 /* Where in the text something begins that stood on a line of the file. A text that is
  * kept as it is has one for every kilobyte, and extract_line counts from there. */
 struct line_mark {

@@ -13,8 +13,10 @@ libdocument_la_SOURCES = \
 	src/document/extract_markdown.c src/document/extract_markdown.h \
 	src/document/extract_text.c src/document/extract_text.h \
 	src/document/format.c src/document/format.h \
+	src/document/helper.c src/document/helper.h \
 	src/document/glob.c src/document/glob.h \
 	src/document/walk.c src/document/walk.h \
+	src/document/wire.c src/document/wire.h \
 	src/document/writer.c src/document/writer.h
 libdocument_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBXML_CFLAGS) $(MD4C_CFLAGS) $(UCHARDET_CFLAGS)
 libdocument_la_LIBADD = libchunk.la $(LIBXML_LIBS) $(MD4C_LIBS) $(UCHARDET_LIBS)

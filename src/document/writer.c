@@ -15,6 +15,7 @@
 #define MANY_SECTIONS 65536
 /* Of a heading in a path. */
 #define MAX_HEADING_BYTES 120
+#define REPLACEMENT "\xef\xbf\xbd"
 #define HEADING_SEPARATOR " \xe2\x80\xba "
 
 void extract_add_mark(struct extract *extract, size_t line)
@@ -106,7 +107,8 @@ void writer_words(struct writer *writer, const char *text, size_t size)
     size_t n;
 
     for (size_t i = 0; i < size; i += n) {
-        uint32_t c = utf8_decode(text + i, size - i, &n, NULL);
+        int valid = 1;
+        uint32_t c = utf8_decode(text + i, size - i, &n, &valid);
 
         if (c == '\n') {
             add_gap(writer, GAP_LINE_BREAK);
@@ -116,7 +118,10 @@ void writer_words(struct writer *writer, const char *text, size_t size)
         } else if (!is_invisible(c)) {
             if (writer->gap != GAP_NONE || writer->breaks > 0 || writer->last == 0)
                 close_gap(writer, c);
-            buffer_append(&writer->out->text, text + i, n);
+            if (valid && c != 0)
+                buffer_append(&writer->out->text, text + i, n);
+            else
+                buffer_append(&writer->out->text, REPLACEMENT, 3);
             writer->last = c;
         }
     }

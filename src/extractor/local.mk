@@ -1,6 +1,23 @@
 # The complex formats, for the helper programs and the tests.
 noinst_LTLIBRARIES += libextractor.la
 libextractor_la_SOURCES = \
-	src/extractor/formats.h
-libextractor_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBXML_CFLAGS)
-libextractor_la_LIBADD = libdocument.la $(LIBXML_LIBS)
+	src/extractor/archive.c \
+	src/extractor/formats.h \
+	src/extractor/jail.c src/extractor/jail.h \
+	src/extractor/program.c src/extractor/program.h
+libextractor_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBXML_CFLAGS) $(LIBARCHIVE_CFLAGS)
+libextractor_la_LIBADD = libdocument.la libbase.la $(LIBXML_LIBS) $(LIBARCHIVE_LIBS)
+
+# One run reads one file; src/document/helper.h says how they are started.
+helpersdir = $(libexecdir)/ernie
+helpers_PROGRAMS += ernie-extract
+ernie_extract_SOURCES = src/extractor/main.c
+ernie_extract_LDADD = libextractor.la
+
+if HAVE_POPPLER
+helpers_PROGRAMS += ernie-extract-pdf
+endif
+EXTRA_PROGRAMS += ernie-extract-pdf
+ernie_extract_pdf_SOURCES = src/extractor/main_pdf.c src/extractor/pdf.c src/extractor/pdf.h
+ernie_extract_pdf_CPPFLAGS = $(AM_CPPFLAGS) $(POPPLER_CFLAGS)
+ernie_extract_pdf_LDADD = libextractor.la $(POPPLER_LIBS)
