@@ -338,6 +338,8 @@ struct ernie_index_options {
     size_t n_excludes;
     const char *const *excludes; /* [n_excludes], patterns as in .gitignore */
     int hidden;                  /* take files and folders whose name starts with a dot */
+    int unconfined;              /* read PDF, Office, mail and archives also where the system
+                                  * cannot confine the programs that do: for trusted files */
     ernie_progress_fn progress;  /* may be NULL */
     void *progress_data;
 };

@@ -16,6 +16,7 @@
 #include "cut.h"
 #include "database.h"
 #include "document/extract.h"
+#include "document/helper.h"
 #include "embedder.h"
 #include "encode.h"
 #include "model/model.h"
@@ -31,9 +32,10 @@
 
 /* One document between its file and its rows. */
 struct job {
-    struct store_document document; /* title and encoding point into extract */
+    struct store_document document; /* its strings are those of the job */
     struct extract extract;
     struct chunk_list chunks;
+    char *path; /* of a member; a file's is the scan's */
     char *failure;
     int same_bytes; /* as the store has: only the times are new */
 };
@@ -58,6 +60,9 @@ struct ingest {
     size_t n_threads;
     struct embedder *embedder;
     struct tokenizer_scratch *scratch;
+    struct helper helper;  /* for complex formats */
+    unsigned told_missing; /* a bit for each format that nothing reads, once that was said */
+    uint8_t *head;         /* [DOCUMENT_FORMAT_BYTES], of the file at hand */
     struct batch batches[2];
     struct batch *filling;   /* the one that files become jobs of */
     struct batch *embedding; /* the one that the encoder has, or NULL */
@@ -112,6 +117,7 @@ static void job_reset(struct job *job)
     extract_reset(&job->extract);
     chunk_list_reset(&job->chunks);
     memory_free(job->failure);
+    memory_free(job->path);
     memset(job, 0, sizeof *job);
 }
 
@@ -140,28 +146,109 @@ static int64_t now_ns(void)
     return nanoseconds(now);
 }
 
-/* Reads the file. Size and times come from the descriptor it is read through,
- * before its bytes: a change in between shows at the next look. */
-static int read_file(const struct scan_file *file, struct store_document *document,
-                     struct file *out, ernie_error *err)
+/* The first bytes of a file, from a descriptor that stays where it is. */
+static int read_head(int fd, const char *path, uint8_t *head, size_t *size, ernie_error *err)
 {
+    *size = 0;
+    while (*size < DOCUMENT_FORMAT_BYTES) {
+        ssize_t n = system_table.pread(fd, head + *size, DOCUMENT_FORMAT_BYTES - *size,
+                                       (off_t)*size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_set_system(err, errno, path);
+        if (n == 0)
+            break;
+        *size += (size_t)n;
+    }
+    return ERNIE_OK;
+}
+
+/* The hash of a file that is too large to hold; it stays where it is. buffer
+ * [DOCUMENT_FORMAT_BYTES]. */
+static int hash_file(int fd, const char *path, uint64_t size_bytes, uint8_t *buffer,
+                     struct hash *out, ernie_error *err)
+{
+    struct hasher *hasher = hasher_new();
+    uint64_t offset = 0;
+    int status = ERNIE_OK;
+
+    if (hasher == NULL)
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
+    hasher_begin(hasher, (size_t)size_bytes);
+    while (offset < size_bytes) {
+        ssize_t n = system_table.pread(fd, buffer, DOCUMENT_FORMAT_BYTES, (off_t)offset);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            status = error_set_system(err, errno, path);
+        if (n <= 0)
+            break;
+        hasher_continue(hasher, buffer, (size_t)n);
+        offset += (uint64_t)n;
+    }
+    *out = hasher_result(hasher);
+    hasher_free(hasher);
+    return status;
+}
+
+/* A file that was opened: its bytes, unless another program reads them. */
+struct opened {
+    int fd; /* or -1 */
+    enum document_format format;
+    struct file file;
+};
+
+static void opened_reset(struct opened *opened)
+{
+    if (opened->fd >= 0)
+        system_table.close(opened->fd);
+    file_reset(&opened->file);
+}
+
+/* Opens the file, finds out what it is and reads or hashes it. Size and times come from the
+ * descriptor, before its bytes: a change in between shows at the next look. */
+static int open_file(struct ingest *ingest, const struct scan_file *scanned,
+                     struct store_document *document, struct opened *out, ernie_error *err)
+{
+    struct hash hash;
     struct stat st;
-    int status, fd;
+    size_t head_size;
+    int status;
 
     document->checked_ns = now_ns();
-    fd = walk_open(file->place->root, file->path, err);
-    if (fd < 0)
+    out->fd = walk_open(scanned->place->root, scanned->path, err);
+    if (out->fd < 0)
         return err->code;
-    if (system_table.fstat(fd, &st) != 0) {
-        status = error_set_system(err, errno, file->path);
+    if (system_table.fstat(out->fd, &st) != 0)
+        return error_set_system(err, errno, scanned->path);
+    document->size_bytes = (uint64_t)st.st_size;
+    document->mtime_ns = nanoseconds(st.st_mtim);
+    document->ctime_ns = nanoseconds(st.st_ctim);
+    status = read_head(out->fd, scanned->path, ingest->head, &head_size, err);
+    if (status != ERNIE_OK)
+        return status;
+    out->format = document_format(scanned->path, ingest->head, head_size);
+    if (out->format == DOCUMENT_UNKNOWN)
+        return ERNIE_OK;
+    if (!document_format_is_complex(out->format)) {
+        status = file_read_fd(out->fd, scanned->path, MAX_FILE_BYTES, &out->file, err);
+        if (status != ERNIE_OK)
+            return status;
+        hash = hash_of(out->file.data, out->file.size);
+    } else if (document->size_bytes > HELPER_MAX_FILE_BYTES) {
+        return error_set(err, ERNIE_EINVAL, "%s: larger than %d MiB", scanned->path,
+                         (int)(HELPER_MAX_FILE_BYTES >> 20));
     } else {
-        document->size_bytes = (uint64_t)st.st_size;
-        document->mtime_ns = nanoseconds(st.st_mtim);
-        document->ctime_ns = nanoseconds(st.st_ctim);
-        status = file_read_fd(fd, file->path, MAX_FILE_BYTES, out, err);
+        status = hash_file(out->fd, scanned->path, document->size_bytes, ingest->head, &hash,
+                           err);
+        if (status != ERNIE_OK)
+            return status;
     }
-    system_table.close(fd);
-    return status;
+    memcpy(document->hash, hash.bytes, sizeof document->hash);
+    return ERNIE_OK;
 }
 
 /* A document whose file cannot become text has a row that says why, so that it is
@@ -169,15 +256,19 @@ static int read_file(const struct scan_file *file, struct store_document *docume
 static int job_fail(struct job *job, const char *why, ernie_error *err)
 {
     job->failure = memory_copy_text(why, strlen(why));
-    if (job->failure == NULL)
-        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    return job->failure != NULL ? ERNIE_OK : error_set(err, ERNIE_ENOMEM, "index: out of memory");
+}
+
+/* What the row of such a document says. */
+static void job_set_failed(struct job *job)
+{
     extract_reset(&job->extract);
     chunk_list_reset(&job->chunks);
     job->document.failure = job->failure;
     job->document.title = "";
-    job->document.format = "";
     job->document.encoding = "";
-    return ERNIE_OK;
+    if (job->document.format == NULL)
+        job->document.format = "";
 }
 
 /* The extracted text into chunks, and what the row says of it. */
@@ -186,23 +277,23 @@ static int job_finish(struct job *job, struct ingest *ingest, ernie_error *err)
     job->document.title = job->extract.title.size > 0 ? job->extract.title.data : "";
     job->document.format = document_format_name(job->extract.format);
     job->document.encoding = job->extract.encoding;
+    job->document.author = job->extract.author.data;
+    job->document.language = job->extract.language;
+    job->document.date = job->extract.date[0] != '\0' ? job->extract.date : NULL;
     return job_cut(job, ingest, err);
 }
 
-static int job_extract(struct job *job, struct ingest *ingest, const uint8_t *bytes, size_t size,
-                       ernie_error *err)
+static int job_extract(struct job *job, const uint8_t *bytes, size_t size, ernie_error *err)
 {
     int status = extract(job->document.path, bytes, size, &job->extract, err);
 
-    if (status == ERNIE_OK)
-        status = job_finish(job, ingest, err);
     if (status == ERNIE_EFORMAT || status == ERNIE_EINVAL)
         return job_fail(job, err->message, err);
     return status;
 }
 
 /* Notes which row the document has now, if any (its id, else 0), and whether that
- * row is of the same bytes. */
+ * row is of the same bytes, as they are read now. */
 static int is_stored(struct ingest *ingest, struct job *job, int *same_bytes, ernie_error *err)
 {
     struct store_document known;
@@ -213,52 +304,245 @@ static int is_stored(struct ingest *ingest, struct job *job, int *same_bytes, er
     if (status != ERNIE_OK)
         return status;
     job->document.id = found ? known.id : 0;
-    *same_bytes = found && memcmp(known.hash, job->document.hash, sizeof known.hash) == 0;
+    /* What an older version of us made of them is made anew. */
+    *same_bytes = found && known.extractor_version >= job->document.extractor_version &&
+                  memcmp(known.hash, job->document.hash, sizeof known.hash) == 0;
     return ERNIE_OK;
 }
 
-/* Makes the file the next job. A file that needs none (gone, not text, not
- * readable now) is reported as done, and *is_job is 0. */
-static int prepare(struct ingest *ingest, const struct scan_file *scanned, struct job *job,
-                   int *is_job, ernie_error *err)
+/* Gives the job to the batch that is being filled, and that to the encoder when it is
+ * full. The caller's is empty then. */
+static int add_job(struct ingest *ingest, struct job *job, ernie_error *err);
+
+/* Bytes that this process takes apart itself. */
+static int take_text(struct ingest *ingest, struct job *job, const struct file *file,
+                     ernie_error *err)
 {
-    struct file file = { 0 };
+    int status = ERNIE_OK;
+
+    if (!job->same_bytes)
+        status = job_extract(job, file->data, file->size, err);
+    return status == ERNIE_OK ? add_job(ingest, job, err) : status;
+}
+
+/* ---- files that helper programs read ----------------------------------- */
+
+/* One that is being read, and what of it is known so far. */
+struct complex_file {
+    struct ingest *ingest;
+    struct job *job; /* of the file itself */
+    int64_t row_id; /* of the file's row; 0: not there yet */
+};
+
+/* The documents in a container have its row's id in theirs. Until they are all written the
+ * row has times that no file has: when this run is cut short, the next one reads the file
+ * again, and finds what is there already. */
+static int make_container(struct complex_file *complex, ernie_error *err)
+{
+    struct store *store = complex->ingest->database->store;
+    const struct store_document container = { .root_id = complex->job->document.root_id,
+                                              .path = complex->job->document.path,
+                                              .title = "",
+                                              .format = complex->job->document.format,
+                                              .encoding = "" };
+    int status;
+
+    if (complex->row_id != 0)
+        return ERNIE_OK;
+    status = database_begin(complex->ingest->database, err);
+    if (status != ERNIE_OK)
+        return status;
+    status = store_document_put(store, &container, &complex->row_id, err);
+    if (status == ERNIE_OK)
+        status = store_commit(store, err);
+    if (status != ERNIE_OK)
+        store_rollback(store);
+    return status;
+}
+
+static void hash_buffer(struct hasher *hasher, const struct buffer *buffer)
+{
+    hasher_add(hasher, buffer->data != NULL ? buffer->data : "", buffer->size);
+}
+
+/* What tells a member's content from that of another time. */
+static int hash_member(const struct helper_document *member, struct store_document *out,
+                       ernie_error *err)
+{
+    struct hasher *hasher = hasher_new();
+    struct hash hash;
+
+    if (hasher == NULL)
+        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    if (member->extract != NULL) {
+        hash_buffer(hasher, &member->extract->text);
+        hash_buffer(hasher, &member->extract->title);
+        hash_buffer(hasher, &member->extract->author);
+        hash_buffer(hasher, &member->extract->headings);
+        hasher_add(hasher, member->extract->language, strlen(member->extract->language));
+        hasher_add(hasher, member->extract->date, strlen(member->extract->date));
+    } else {
+        hasher_add(hasher, member->failure, strlen(member->failure));
+    }
+    hash = hasher_result(hasher);
+    hasher_free(hasher);
+    memcpy(out->hash, hash.bytes, sizeof out->hash);
+    return ERNIE_OK;
+}
+
+/* What a helper program gave, into the job. Its strings are set when it has its place. */
+static int job_take(struct job *job, const struct helper_document *document, ernie_error *err)
+{
+    struct buffer why = { 0 };
+
+    if (document->extract != NULL) {
+        job->extract = *document->extract;
+        memset(document->extract, 0, sizeof *document->extract);
+        return ERNIE_OK;
+    }
+    buffer_append_text(&why, job->document.path);
+    buffer_append_text(&why, ": ");
+    buffer_append_text(&why, document->failure);
+    job->failure = buffer_take(&why);
+    return job->failure != NULL ? ERNIE_OK : error_set(err, ERNIE_ENOMEM, "index: out of memory");
+}
+
+static int take_member(struct complex_file *complex, const struct helper_document *member,
+                       ernie_error *err)
+{
+    struct job job = { .document = complex->job->document };
+    int status = make_container(complex, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    job.path = path_join(complex->job->document.path, member->name);
+    if (job.path == NULL)
+        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    job.document.path = job.path;
+    job.document.container_id = complex->row_id;
+    job.document.format = NULL; /* its own is yet to be known */
+    job.document.size_bytes = member->size_bytes;
+    status = hash_member(member, &job.document, err);
+    if (status == ERNIE_OK)
+        status = is_stored(complex->ingest, &job, &job.same_bytes, err);
+    if (status == ERNIE_OK && !job.same_bytes)
+        status = job_take(&job, member, err);
+    if (status == ERNIE_OK)
+        status = add_job(complex->ingest, &job, err);
+    job_reset(&job);
+    return status;
+}
+
+static int take_document(void *data, const struct helper_document *document, ernie_error *err)
+{
+    struct complex_file *complex = data;
+
+    if (document->name[0] != '\0')
+        return take_member(complex, document, err);
+    return job_take(complex->job, document, err);
+}
+
+/* Documents of a path and below it stay as they are. */
+static int keep_below(struct ingest *ingest, const struct store_document *document,
+                      ernie_error *err)
+{
+    int64_t *ids;
+    size_t n;
+    int status = store_document_ids(ingest->database->store, document->root_id, document->path,
+                                    &ids, &n, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    for (size_t i = 0; status == ERNIE_OK && i < n; i++)
+        if (id_set_add(&ingest->scan.kept, ids[i]) < 0)
+            status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    memory_free(ids);
+    return status;
+}
+
+/* A file that nothing here can read, for a reason that is this machine's: what was indexed
+ * of it stays. Said once, since it is true of many files. */
+static int leave_out(struct ingest *ingest, const struct scan_file *scanned, const struct job *job,
+                     enum document_format format, const char *why, ernie_error *err)
+{
+    const unsigned bit = 1u << format;
+    const int is_told = (ingest->told_missing & bit) != 0;
+    struct buffer words = { 0 };
+    int status = keep_below(ingest, &job->document, err);
+
+    ingest->told_missing |= bit;
+    ingest->report->n_skipped++;
+    buffer_append_text(&words, scanned->path);
+    buffer_printf(&words, ": left out, and others like it: %s", why);
+    if (words.failed)
+        status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    if (status == ERNIE_OK)
+        status = report_file(ingest, scanned->path, scanned->size_bytes,
+                             is_told ? NULL : words.data, err);
+    buffer_reset(&words);
+    return status;
+}
+
+/* A complex file and what is in it, each as a job; the file itself last, so that its row is
+ * right only when those of its members are. */
+static int take_complex(struct ingest *ingest, const struct scan_file *scanned, struct job *job,
+                        const struct opened *opened, ernie_error *err)
+{
+    struct complex_file complex = { .ingest = ingest, .job = job };
+    ernie_error why;
+    int status;
+
+    job->document.format = document_format_name(opened->format);
+    if (job->same_bytes) {
+        status = keep_below(ingest, &job->document, err);
+        return status == ERNIE_OK ? add_job(ingest, job, err) : status;
+    }
+    status = helper_extract(&ingest->helper, opened->fd, scanned->path, opened->format,
+                            take_document, &complex, &why);
+    if (status == ERNIE_ENOTFOUND)
+        return leave_out(ingest, scanned, job, opened->format, why.message, err);
+    if (status != ERNIE_OK)
+        return error_set(err, status, "%s", why.message);
+    return add_job(ingest, job, err);
+}
+
+/* ---- any file ---------------------------------------------------------- */
+
+/* Makes the file, and the documents in it, jobs. One that becomes none (gone, nothing that
+ * can be read, not readable now) is reported as done. */
+static int take_file(struct ingest *ingest, const struct scan_file *scanned, ernie_error *err)
+{
+    struct opened opened = { .fd = -1 };
+    struct job job = { 0 };
     ernie_error why;
     const char *failure = NULL;
-    enum document_format format;
-    int status, read_status, same_bytes;
+    int status, open_status;
 
-    *is_job = 0;
-    job->document.root_id = scanned->place->root_id;
-    job->document.path = scanned->path;
-    read_status = read_file(scanned, &job->document, &file, &why);
-    if (read_status == ERNIE_OK) {
-        struct hash hash = hash_of(file.data, file.size);
-
-        memcpy(job->document.hash, hash.bytes, sizeof job->document.hash);
-    }
-    status = is_stored(ingest, job, &same_bytes, err);
+    job.document.root_id = scanned->place->root_id;
+    job.document.path = scanned->path;
+    job.document.extractor_version = EXTRACT_VERSION;
+    open_status = open_file(ingest, scanned, &job.document, &opened, &why);
+    status = is_stored(ingest, &job, &job.same_bytes, err);
     if (status != ERNIE_OK)
         goto done;
 
-    switch (read_status) {
+    switch (open_status) {
     case ERNIE_OK:
-        format = document_format(scanned->path, file.data, file.size);
-        if (format == DOCUMENT_UNKNOWN || document_format_is_complex(format)) {
+        if (opened.format == DOCUMENT_UNKNOWN) {
             ingest->report->n_skipped++;
             break;
         }
-        *is_job = 1;
-        job->same_bytes = same_bytes;
-        if (!same_bytes)
-            status = job_extract(job, ingest, file.data, file.size, err);
+        status = document_format_is_complex(opened.format)
+                     ? take_complex(ingest, scanned, &job, &opened, err)
+                     : take_text(ingest, &job, &opened.file, err);
         goto done;
     case ERNIE_ENOTFOUND: /* deleted since the scan; nothing keeps its rows */
         break;
-    case ERNIE_EINVAL: /* too large: so it stays until it changes */
-        *is_job = 1;
-        job->same_bytes = same_bytes; /* no hash either time: known to be too large */
-        status = job_fail(job, why.message, err);
+    case ERNIE_EINVAL: /* too large: so it stays until it changes. No hash either time, so
+                        * what is the same is known to be too large */
+        status = job_fail(&job, why.message, err);
+        if (status == ERNIE_OK)
+            status = add_job(ingest, &job, err);
         goto done;
     case ERNIE_ENOMEM:
         status = error_set(err, ERNIE_ENOMEM, "%s", why.message);
@@ -266,13 +550,13 @@ static int prepare(struct ingest *ingest, const struct scan_file *scanned, struc
     default: /* not readable at present: what was indexed of it stays */
         ingest->report->n_failed++;
         failure = why.message;
-        if (job->document.id != 0 && id_set_add(&ingest->scan.kept, job->document.id) < 0)
-            status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
+        status = keep_below(ingest, &job.document, err);
     }
     if (status == ERNIE_OK)
         status = report_file(ingest, scanned->path, scanned->size_bytes, failure, err);
 done:
-    file_reset(&file);
+    opened_reset(&opened);
+    job_reset(&job);
     return status;
 }
 
@@ -336,11 +620,13 @@ static int write_chunks(struct ingest *ingest, const struct job *job, int64_t do
 
     for (size_t i = 0; status == ERNIE_OK && i < job->chunks.n; i++) {
         const struct chunk *chunk = &job->chunks.chunk[i];
+        const struct section *section = extract_section(&job->extract, chunk->start);
         struct store_chunk row = { .document_id = document_id,
                                    .ordinal = i,
                                    .start = chunk->start,
                                    .end = chunk->end,
                                    .line = extract_line(&job->extract, chunk->start),
+                                   .page = section != NULL ? section->page : 0,
                                    .text = job->extract.text.data + chunk->start,
                                    .size = chunk->end - chunk->start,
                                    .embedding = embeddings + i * dim,
@@ -409,6 +695,8 @@ static int batch_write(struct batch *batch, struct ingest *ingest, ernie_error *
         count_job(ingest->report, job);
         if (id_set_add(&ingest->scan.kept, id) < 0)
             status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
+        else if (job->document.container_id != 0) /* what was counted is the file it is in */
+            status = report_progress(ingest, job->document.path, job->failure, err);
         else
             status = report_file(ingest, job->document.path, job->document.size_bytes,
                                  job->failure, err);
@@ -433,6 +721,27 @@ static int pass_on(struct ingest *ingest, ernie_error *err)
     if (status == ERNIE_OK)
         batch_reset(ingest->filling);
     return status;
+}
+
+static int add_job(struct ingest *ingest, struct job *job, ernie_error *err)
+{
+    struct batch *batch = ingest->filling;
+    struct job *added = &batch->jobs[batch->n_jobs++];
+    int status = ERNIE_OK;
+
+    *added = *job;
+    memset(job, 0, sizeof *job);
+    if (added->failure == NULL && !added->same_bytes)
+        status = job_finish(added, ingest, err);
+    if (status == ERNIE_EFORMAT || status == ERNIE_EINVAL)
+        status = job_fail(added, err->message, err);
+    if (status != ERNIE_OK)
+        return status;
+    if (added->failure != NULL)
+        job_set_failed(added);
+    return batch->n_jobs == MAX_JOBS || batch->n_chunks >= ingest->n_threads * CHUNKS_PER_THREAD
+               ? pass_on(ingest, err)
+               : ERNIE_OK;
 }
 
 /* Embeds and writes what waits. */
@@ -474,6 +783,10 @@ static int ingest_init(struct ingest *ingest, struct ernie_database *database,
         if (ingest->batches[i].jobs == NULL)
             return error_set(err, ERNIE_ENOMEM, "index: out of memory");
     }
+    ingest->head = memory_new(DOCUMENT_FORMAT_BYTES, 1);
+    if (ingest->head == NULL)
+        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    ingest->helper.is_unconfined = options != NULL && options->unconfined;
     status = tokenizer_scratch_new(&ingest->scratch, err);
     if (status == ERNIE_OK)
         status = ernie_encoder_new(database->model, options != NULL ? options->n_threads : 0,
@@ -494,27 +807,19 @@ static void ingest_reset(struct ingest *ingest)
         memory_free(ingest->batches[i].jobs);
     }
     tokenizer_scratch_free(ingest->scratch);
+    helper_reset(&ingest->helper);
+    memory_free(ingest->head);
     ernie_encoder_free(ingest->encoder);
     scan_reset(&ingest->scan);
 }
 
 static int embed_files(struct ingest *ingest, ernie_error *err)
 {
-    const size_t enough = ingest->n_threads * CHUNKS_PER_THREAD;
     int status = ERNIE_OK;
 
     ingest->now.stage = ERNIE_STAGE_EMBED;
-    for (size_t i = 0; status == ERNIE_OK && i < ingest->scan.n_files; i++) {
-        struct batch *batch = ingest->filling;
-        struct job *job = &batch->jobs[batch->n_jobs];
-        int is_job;
-
-        status = prepare(ingest, &ingest->scan.file[i], job, &is_job, err);
-        if (status != ERNIE_OK || !is_job)
-            job_reset(job);
-        else if (++batch->n_jobs == MAX_JOBS || batch->n_chunks >= enough)
-            status = pass_on(ingest, err);
-    }
+    for (size_t i = 0; status == ERNIE_OK && i < ingest->scan.n_files; i++)
+        status = take_file(ingest, &ingest->scan.file[i], err);
     return status == ERNIE_OK ? flush(ingest, err) : status;
 }
 
@@ -611,6 +916,7 @@ int ernie_add_text(ernie_database *database, const char *name, const char *title
         goto done;
     job->document.path = name;
     job->document.root_id = STORE_NO_ROOT;
+    job->document.extractor_version = EXTRACT_VERSION;
     job->document.size_bytes = size;
     job->document.checked_ns = now_ns();
     memcpy(job->document.hash, hash.bytes, sizeof job->document.hash);

@@ -146,7 +146,8 @@ static int keep_below(struct scanner *scanner, const char *path, ernie_error *er
 
 static int is_unchanged(const struct store_document *document, const struct walk_file *file)
 {
-    return document->size_bytes == file->size_bytes && document->mtime_ns == file->mtime_ns &&
+    return document->extractor_version >= EXTRACT_VERSION &&
+           document->size_bytes == file->size_bytes && document->mtime_ns == file->mtime_ns &&
            document->ctime_ns == file->ctime_ns &&
            document->checked_ns - COARSE_NS > file->mtime_ns;
 }
@@ -201,7 +202,10 @@ static int look_at_file(void *data, const struct walk_file *file, const char *fa
         return status;
     if (found && is_unchanged(&document, file)) {
         scanner->report->n_unchanged++;
-        return keep(scanner->scan, document.id, err);
+        /* What is in it lies below it. */
+        return document_format_is_container(document_format_of_name(document.format))
+                   ? keep_below(scanner, file->path, err)
+                   : keep(scanner->scan, document.id, err);
     }
     return add_file(scanner, file, err);
 }

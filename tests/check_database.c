@@ -332,6 +332,7 @@ START_TEST(test_odd_files_do_not_stop_the_rest)
     ck_assert_int_eq(symlink("ai.txt", in("docs/loop.txt")), 0);
     write_file("docs/empty.txt", "");
     run("head -c 5000 /dev/urandom > %s/docs/noise", folder);
+    run("yes line | head -c 100000 >%s/docs/huge.txt", folder);
     run("truncate -s 1T %s/docs/huge.txt", folder);
     snprintf(name, sizeof name, "docs/bad\xff\nname.txt");
     write_file(name, "海水是咸的。");
@@ -346,6 +347,220 @@ START_TEST(test_odd_files_do_not_stop_the_rest)
     ernie_close(database);
 }
 END_TEST
+
+/* ---- complex files ---- */
+
+static int64_t count_rows(const char *condition)
+{
+    sqlite3 *connection;
+    sqlite3_stmt *statement;
+    char sql[512];
+    int64_t n;
+
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM ernie_documents WHERE %s", condition);
+    ck_assert_int_eq(sqlite3_open(in("a.db"), &connection), SQLITE_OK);
+    ck_assert_msg(sqlite3_prepare_v2(connection, sql, -1, &statement, NULL) == SQLITE_OK, "%s",
+                  sqlite3_errmsg(connection));
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    n = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(connection);
+    return n;
+}
+
+/* The three files in an archive, and nothing beside it. */
+static void pack_three(void)
+{
+    write_three();
+    run("cd %s/docs && tar czf ../all.tar.gz tea.md bread.txt ai.txt && rm * &&"
+        " mv ../all.tar.gz . && touch -d '1 hour ago' all.tar.gz", folder);
+}
+
+START_TEST(test_members_of_archives_are_documents)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_index_report report;
+
+    pack_three();
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_added, 4);
+    ck_assert_uint_eq(report.n_chunks, 3);
+    ck_assert_str_eq(best(database, "怎样泡绿茶"), "tea.md");
+    ck_assert_int_eq(count_rows("path = 'all.tar.gz/tea.md' AND title = '泡茶' AND"
+                           " format = 'markdown' AND container_id = (SELECT id FROM"
+                           " ernie_documents WHERE path = 'all.tar.gz' AND format = 'archive')"), 1);
+
+    /* Neither times nor bytes are new. */
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_unchanged, 1);
+    ck_assert_uint_eq(report.n_removed, 0);
+    run("touch %s/docs/all.tar.gz", folder);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_unchanged, 1);
+    ck_assert_uint_eq(report.n_removed, 0);
+    ck_assert_int_eq(count_rows("1"), 4);
+
+    /* One member is new, one gone, one another; the fourth is not embedded again. */
+    run("cd %s/docs && tar xzf all.tar.gz && rm ai.txt all.tar.gz && echo '海水是咸的。' >sea.txt &&"
+        " echo 'Coffee is bitter.' >bread.txt && tar czf ../all.tar.gz * && rm * &&"
+        " mv ../all.tar.gz .", folder);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_added, 1);
+    ck_assert_uint_eq(report.n_changed, 2); /* the archive and a member */
+    ck_assert_uint_eq(report.n_unchanged, 1);
+    ck_assert_uint_eq(report.n_removed, 1);
+    ck_assert_uint_eq(report.n_chunks, 2);
+    ck_assert_int_eq(count_rows("1"), 4);
+
+    run("rm %s/docs/all.tar.gz", folder);
+    index_folder(database, "docs");
+    ck_assert_int_eq(count_rows("1"), 0);
+    ernie_close(database);
+}
+END_TEST
+
+static int stop_at_tea(void *data, const struct ernie_progress *progress)
+{
+    (void)data;
+    return progress->path != NULL && strstr(progress->path, "tea.md") != NULL;
+}
+
+/* What was read of it until then is not taken for all of it. */
+START_TEST(test_an_archive_that_was_cut_short_is_read_again)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_index_options options = { .n_threads = 1, .progress = stop_at_tea };
+    const char *paths[] = { docs };
+    struct ernie_index_report report;
+
+    /* Enough before the others for a batch of its own to be written. */
+    write_three();
+    run("cd %s/docs && for i in $(seq 300); do echo \"Note $i about the weather.\" >0$i.txt; done &&"
+        " tar cf ../all.tar tea.md 0*.txt bread.txt ai.txt && rm * && mv ../all.tar . &&"
+        " touch -d '1 hour ago' all.tar", folder);
+    ck_assert_int_eq(ernie_index(database, 1, paths, &options, &report, &err), ERNIE_ECANCELED);
+    ck_assert_int_gt(count_rows("container_id IS NOT NULL"), 0);
+    ck_assert_int_lt(count_rows("1"), 304);
+    report = index_folder(database, "docs");
+    ck_assert_int_eq(count_rows("1"), 304);
+    ck_assert_uint_gt(report.n_unchanged, 0);
+    ck_assert_str_eq(best(database, "bake bread"), "bread.txt");
+    ernie_close(database);
+}
+END_TEST
+
+/* A file that its reader fails on has a row that says so, and is left alone until it
+ * changes. */
+START_TEST(test_a_broken_complex_file_is_remembered)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_index_report report;
+
+    pack_three();
+    run("cd %s/docs && head -c 100 all.tar.gz >cut.tar.gz && touch -d '1 hour ago' cut.tar.gz &&"
+        " rm all.tar.gz", folder);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_failed, 1);
+    ck_assert_int_eq(count_rows("path = 'cut.tar.gz' AND failure LIKE 'cut.tar.gz: %'"), 1);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_failed, 0);
+    ck_assert_uint_eq(report.n_unchanged, 1);
+    ck_assert_uint_eq(report.n_removed, 0);
+    ernie_close(database);
+}
+END_TEST
+
+static int note_failure(void *data, const struct ernie_progress *progress)
+{
+    if (progress->failure != NULL)
+        snprintf(data, 256, "%s", progress->failure);
+    return 0;
+}
+
+/* Where the programs are missing nothing is lost, and nothing forgotten. */
+START_TEST(test_files_without_a_reader_are_left_out)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    char said[256] = "";
+    struct ernie_index_options options = { .progress = note_failure, .progress_data = said };
+    const char *paths[] = { docs };
+    struct ernie_index_report report;
+
+    pack_three();
+    setenv("ERNIE_LIBEXEC", "/no/such/folder", 1);
+    ck_assert_int_eq(ernie_index(database, 1, paths, &options, &report, &err), ERNIE_OK);
+    ck_assert_uint_eq(report.n_added, 0);
+    ck_assert_uint_eq(report.n_skipped, 1);
+    ck_assert_str_eq(said, "all.tar.gz: left out, and others like it: ernie-extract is not installed");
+    unsetenv("ERNIE_LIBEXEC");
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_added, 4);
+    setenv("ERNIE_LIBEXEC", "/no/such/folder", 1);
+    run("touch %s/docs/all.tar.gz && echo >>%s/docs/all.tar.gz", folder, folder);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_removed, 0);
+    ck_assert_int_eq(count_rows("1"), 4);
+    unsetenv("ERNIE_LIBEXEC");
+    ernie_close(database);
+}
+END_TEST
+
+/* Two pages of a PDF, as little as there can be of one. */
+static void write_pdf(const char *name)
+{
+    FILE *file = fopen(in(name), "w");
+
+    ck_assert_ptr_nonnull(file);
+    fputs("%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+          "2 0 obj<</Type/Pages/Kids[4 0 R 6 0 R]/Count 2/MediaBox[0 0 600 800]"
+          "/Resources<</Font<</F 3 0 R>>>>>>endobj\n"
+          "3 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\n", file);
+    for (int i = 0; i < 2; i++) {
+        const char *const words = i == 0 ? "Whales are mammals that live in the sea."
+                                         : "Knead the dough and bake the bread.";
+
+        fprintf(file, "%d 0 obj<</Type/Page/Parent 2 0 R/Contents %d 0 R>>endobj\n", 4 + 2 * i,
+                5 + 2 * i);
+        fprintf(file, "%d 0 obj<</Length %zu>>stream\nBT/F 12 Tf 100 %d Td(%s)Tj ET\nendstream endobj\n",
+                5 + 2 * i, strlen(words) + 30, 700, words);
+    }
+    fputs("8 0 obj<</Title(On whales)/Author(N. N.)>>endobj\n"
+          "trailer<</Size 9/Root 1 0 R/Info 8 0 R>>\n%%EOF\n", file);
+    fclose(file);
+}
+
+START_TEST(test_pages_of_a_pdf_are_found)
+{
+    const char *builddir = getenv("builddir");
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_index_report report;
+    struct ernie_hits *hits;
+    char program[256];
+
+    snprintf(program, sizeof program, "%s/ernie-extract-pdf", builddir != NULL ? builddir : ".");
+    write_pdf("docs/whales.pdf");
+    report = index_folder(database, "docs");
+    if (access(program, X_OK) != 0) { /* built without Poppler */
+        ck_assert_uint_eq(report.n_skipped, 1);
+    } else {
+        ck_assert_uint_eq(report.n_added, 1);
+        ck_assert_int_eq(count_rows("title = 'On whales' AND author = 'N. N.' AND"
+                                         " format = 'pdf' AND failure IS NULL"), 1);
+        ck_assert_int_eq(ernie_search(database, "baking bread", NULL, &hits, &err), ERNIE_OK);
+        ck_assert_uint_eq(hits->n, 1);
+        ck_assert_ptr_nonnull(strstr(hits->hit[0].snippet, "bread"));
+        ck_assert_ptr_null(strstr(hits->hit[0].path, "whales.pdf/"));
+        ernie_hits_free(hits);
+        /* In an archive it is read by two programs, one after the other. */
+        run("cd %s/docs && tar czf x.tgz whales.pdf && rm whales.pdf", folder);
+        index_folder(database, "docs");
+        ck_assert_int_eq(count_rows("path = 'x.tgz/whales.pdf' AND title = 'On whales'"), 1);
+    }
+    ernie_close(database);
+}
+END_TEST
+
+/* ---- what stays out ---- */
 
 START_TEST(test_excluded_and_hidden_files_stay_out)
 {
@@ -1040,6 +1255,11 @@ static Suite *suite(void)
             test_odd_files_do_not_stop_the_rest, test_excluded_and_hidden_files_stay_out,
             test_a_misspelt_path_changes_nothing, test_stopping_keeps_what_was_reported_done,
             test_kill_loses_nothing_reported } },
+        { "complex",
+          { test_members_of_archives_are_documents,
+            test_an_archive_that_was_cut_short_is_read_again,
+            test_a_broken_complex_file_is_remembered, test_files_without_a_reader_are_left_out,
+            test_pages_of_a_pdf_are_found } },
         { "text",
           { test_add_text_replaces_and_removes_by_name,
             test_one_long_document_makes_one_hit_and_many_chunks } },

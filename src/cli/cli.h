@@ -26,7 +26,7 @@ struct arguments {
     enum format format;
     enum ernie_dtype dtype;
     size_t k, n_threads, max_tokens, dim;
-    int all_chunks, hidden, embeddings, tokens, pairs, print;
+    int all_chunks, hidden, no_jail, embeddings, tokens, pairs, print;
     size_t n_excludes;
     const char **excludes;
     size_t n_words;
@@ -55,7 +55,8 @@ enum {
     OPTION_PAIRS = 1 << 17,
     OPTION_RERANK = 1 << 18,
     OPTION_DTYPE = 1 << 19,
-    OPTION_PRINT = 1 << 20
+    OPTION_PRINT = 1 << 20,
+    OPTION_NO_JAIL = 1 << 21
 };
 
 struct command {

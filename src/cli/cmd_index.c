@@ -24,6 +24,7 @@ int cmd_index(const struct arguments *arguments)
         .n_excludes = arguments->n_excludes,
         .excludes = arguments->excludes,
         .hidden = arguments->hidden,
+        .unconfined = arguments->no_jail,
         .progress = bar_show,
         .progress_data = &bar,
     };

@@ -19,6 +19,7 @@ enum {
     LONG_QUERIES,
     LONG_EXCLUDE,
     LONG_HIDDEN,
+    LONG_NO_JAIL,
     LONG_CHUNKS,
     LONG_PAIR,
     LONG_MAX_TOKENS,
@@ -45,6 +46,7 @@ static const struct option_row rows[] = {
     { OPTION_FORMAT, LONG_JSON, "json", NULL, "the same as --format json" },
     { OPTION_EXCLUDE, LONG_EXCLUDE, "exclude", "PATTERN", "leave out, as in .gitignore; repeatable" },
     { OPTION_HIDDEN, LONG_HIDDEN, "hidden", NULL, "take names that start with a dot too" },
+    { OPTION_NO_JAIL, LONG_NO_JAIL, "no-jail", NULL, "let readers of PDF and the like run unconfined" },
     { OPTION_EMBEDDINGS, LONG_EMBEDDINGS, "embeddings", NULL, "embed every passage again too" },
     { OPTION_PAIR, LONG_PAIR, "pair", "TEXT", "a second text, as token type 1" },
     { OPTION_MAX_TOKENS, LONG_MAX_TOKENS, "max-tokens", "N", "cut after so many tokens" },
@@ -169,6 +171,9 @@ static int set_option(const struct command *command, int letter, const char *val
         return -1;
     case LONG_HIDDEN:
         out->hidden = 1;
+        return -1;
+    case LONG_NO_JAIL:
+        out->no_jail = 1;
         return -1;
     case LONG_EMBEDDINGS:
         out->embeddings = 1;

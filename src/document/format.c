@@ -88,20 +88,17 @@ static int is_one_of(const char *extension, const char *const *list, size_t n)
 
 int document_name_is_promising(const char *name)
 {
-    /* In order. What has text in it for the helper programs is here as well, for as long as
-     * there are none. */
-    static const char *const hopeless[] = {
-        "3gp", "7z", "a", "aac", "ai", "aiff", "ann", "apk", "ar", "avi", "avif", "azw3", "bin",
-        "blend", "bmp", "br", "bz2", "cab", "class", "cpio", "cur", "dat", "db", "deb", "djvu",
-        "dll", "dmg", "doc", "docx", "dvi", "dylib", "elc", "eot", "epub", "exe", "flac", "flv",
-        "gif", "gz", "h5", "heic", "icns", "ico", "img", "iso", "jar", "jp2", "jpeg", "jpg",
-        "jxl", "ko", "la", "lo", "lz", "lz4", "lzma", "m4a", "m4v", "mdb", "mid", "midi", "mkv",
-        "mo", "mobi", "mov", "mp3", "mp4", "mpeg", "mpg", "msi", "npy", "npz", "o", "obj", "odp",
-        "ods", "odt", "ogg", "ogv", "onnx", "opus", "otf", "parquet", "pcap", "pdf", "pickle",
-        "pkl", "png", "ppt", "pptx", "psd", "pt", "pth", "pyc", "pyo", "qcow2", "rar", "rlib",
-        "rpm", "safetensors", "so", "sqlite", "sqlite3", "swf", "tar", "tbz2", "tgz", "tif",
-        "tiff", "ttc", "ttf", "txz", "vdi", "vmdk", "war", "wasm", "wav", "webm", "webp", "whl",
-        "wma", "wmv", "woff", "woff2", "xcf", "xls", "xlsx", "xz", "z", "zip", "zst",
+    static const char *const hopeless[] = { /* in order */
+        "3gp", "a", "aac", "ai", "aiff", "ann", "apk", "ar", "avi", "avif", "azw3", "bin",
+        "blend", "bmp", "br", "cab", "class", "cpio", "cur", "dat", "db", "deb", "djvu", "dll",
+        "dmg", "doc", "dvi", "dylib", "elc", "eot", "exe", "flac", "flv", "gif", "h5", "heic",
+        "icns", "ico", "img", "iso", "jar", "jp2", "jpeg", "jpg", "jxl", "ko", "la", "lo", "lz",
+        "lz4", "lzma", "m4a", "m4v", "mdb", "mid", "midi", "mkv", "mo", "mobi", "mov", "mp3",
+        "mp4", "mpeg", "mpg", "msi", "npy", "npz", "o", "obj", "ogg", "ogv", "onnx", "opus",
+        "otf", "parquet", "pcap", "pickle", "pkl", "png", "ppt", "psd", "pt", "pth", "pyc",
+        "pyo", "qcow2", "rar", "rlib", "rpm", "safetensors", "so", "sqlite", "sqlite3", "swf",
+        "tif", "tiff", "ttc", "ttf", "vdi", "vmdk", "war", "wasm", "wav", "webm", "webp", "whl",
+        "wma", "wmv", "woff", "woff2", "xcf", "xls", "z",
     };
 
     return !is_one_of(extension_of(name), hopeless, sizeof hopeless / sizeof *hopeless);
