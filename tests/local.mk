@@ -193,6 +193,13 @@ words_lines_SOURCES = tests/words_lines.c
 words_lines_LDADD = libwords.la libbase.la
 EXTRA_DIST += tests/compare_words.py tests/data/words
 
+# Ours in compare_office.py; built on request.
+if HAVE_GMIME
+EXTRA_PROGRAMS += office_text
+office_text_SOURCES = tests/office_text.c
+office_text_LDADD = libformats.la libbase.la
+endif
+
 # For libFuzzer; built on request, with clang (see the head of each).
 EXTRA_PROGRAMS += fuzz_tokenizer fuzz_vocab fuzz_extract fuzz_chunk fuzz_safetensors fuzz_config
 fuzz_tokenizer_SOURCES = tests/fuzz_tokenizer.c

@@ -8,6 +8,19 @@ libextractor_la_SOURCES = \
 libextractor_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBXML_CFLAGS) $(LIBARCHIVE_CFLAGS)
 libextractor_la_LIBADD = libdocument.la libbase.la $(LIBXML_LIBS) $(LIBARCHIVE_LIBS)
 
+# Office documents, books and mail.
+noinst_LTLIBRARIES += libformats.la
+libformats_la_SOURCES = \
+	src/extractor/docx.c \
+	src/extractor/flow.c src/extractor/flow.h \
+	src/extractor/formats.h \
+	src/extractor/package.c src/extractor/package.h \
+	src/extractor/properties.c src/extractor/properties.h \
+	src/extractor/relations.c src/extractor/relations.h \
+	src/extractor/xml.c src/extractor/xml.h
+libformats_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBXML_CFLAGS) $(LIBARCHIVE_CFLAGS) $(GMIME_CFLAGS)
+libformats_la_LIBADD = libdocument.la $(LIBXML_LIBS) $(LIBARCHIVE_LIBS) $(GMIME_LIBS)
+
 # One run reads one file; src/document/helper.h says how they are started.
 helpersdir = $(libexecdir)/ernie
 helpers_PROGRAMS += ernie-extract
