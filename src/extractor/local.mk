@@ -14,9 +14,12 @@ libformats_la_SOURCES = \
 	src/extractor/docx.c \
 	src/extractor/flow.c src/extractor/flow.h \
 	src/extractor/formats.h \
+	src/extractor/odf.c \
 	src/extractor/package.c src/extractor/package.h \
+	src/extractor/pptx.c \
 	src/extractor/properties.c src/extractor/properties.h \
 	src/extractor/relations.c src/extractor/relations.h \
+	src/extractor/xlsx.c \
 	src/extractor/xml.c src/extractor/xml.h
 libformats_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBXML_CFLAGS) $(LIBARCHIVE_CFLAGS) $(GMIME_CFLAGS)
 libformats_la_LIBADD = libdocument.la $(LIBXML_LIBS) $(LIBARCHIVE_LIBS) $(GMIME_LIBS)
