@@ -21,14 +21,17 @@ static int read_document(struct writer *writer, const char *format, const uint8_
         const char *name;
         int (*extract)(struct writer *, const uint8_t *, size_t, ernie_error *);
     } formats[] = {
-        { "docx", docx_extract }, { "odp", odp_extract },   { "ods", ods_extract },
+        { "docx", docx_extract }, { "mhtml", mhtml_extract }, { "odp", odp_extract },   { "ods", ods_extract },
         { "odt", odt_extract },   { "pptx", pptx_extract }, { "xlsx", xlsx_extract },
     };
 
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (strcmp(formats[i].name, format) == 0)
             return formats[i].extract(writer, bytes, size, err);
-    (void)print_member;
+    if (strcmp(format, "email") == 0)
+        return mail_extract(writer, bytes, size, print_member, NULL, err);
+    if (strcmp(format, "mbox") == 0)
+        return mbox_extract(bytes, size, print_member, NULL, err);
     return error_set(err, ERNIE_EINVAL, "%s: not a format", format);
 }
 

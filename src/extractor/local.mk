@@ -21,6 +21,12 @@ libformats_la_SOURCES = \
 	src/extractor/relations.c src/extractor/relations.h \
 	src/extractor/xlsx.c \
 	src/extractor/xml.c src/extractor/xml.h
+if HAVE_GMIME
+libformats_la_SOURCES += \
+	src/extractor/mail.c \
+	src/extractor/mhtml.c \
+	src/extractor/mime.c src/extractor/mime.h
+endif
 libformats_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBXML_CFLAGS) $(LIBARCHIVE_CFLAGS) $(GMIME_CFLAGS)
 libformats_la_LIBADD = libdocument.la $(LIBXML_LIBS) $(LIBARCHIVE_LIBS) $(GMIME_LIBS)
 
