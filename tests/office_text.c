@@ -21,7 +21,7 @@ static int read_document(struct writer *writer, const char *format, const uint8_
         const char *name;
         int (*extract)(struct writer *, const uint8_t *, size_t, ernie_error *);
     } formats[] = {
-        { "docx", docx_extract }, { "mhtml", mhtml_extract }, { "odp", odp_extract },   { "ods", ods_extract },
+        { "docx", docx_extract }, { "epub", epub_extract }, { "mhtml", mhtml_extract }, { "odp", odp_extract },   { "ods", ods_extract },
         { "odt", odt_extract },   { "pptx", pptx_extract }, { "xlsx", xlsx_extract },
     };
 

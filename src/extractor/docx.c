@@ -124,7 +124,9 @@ static int by_id(const void *a, const void *b)
 static int read_styles(struct styles *styles, const struct part *part, ernie_error *err)
 {
     static const struct xml_handler handler = {
-        style_names, sizeof style_names / sizeof *style_names, style_start, NULL, NULL
+        .names = style_names,
+        .n_names = sizeof style_names / sizeof *style_names,
+        .start = style_start,
     };
     int status;
 
@@ -513,7 +515,11 @@ static void text(void *data, const char *bytes, size_t size)
 }
 
 static const struct xml_handler handler = {
-    names, sizeof names / sizeof *names, start, end, text
+    .names = names,
+    .n_names = sizeof names / sizeof *names,
+    .start = start,
+    .end = end,
+    .text = text,
 };
 
 /* ---- the whole --------------------------------------------------------- */

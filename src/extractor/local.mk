@@ -12,6 +12,7 @@ libextractor_la_LIBADD = libdocument.la libbase.la $(LIBXML_LIBS) $(LIBARCHIVE_L
 noinst_LTLIBRARIES += libformats.la
 libformats_la_SOURCES = \
 	src/extractor/docx.c \
+	src/extractor/epub.c \
 	src/extractor/flow.c src/extractor/flow.h \
 	src/extractor/formats.h \
 	src/extractor/odf.c \

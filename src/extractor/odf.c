@@ -420,7 +420,11 @@ static int encrypted_start(void *data, int kind, const struct xml_element *eleme
 static int refuse_encrypted(const struct package *package, ernie_error *err)
 {
     static const struct xml_name manifest_names[] = { { "manifest:encryption-data", ENCRYPTED } };
-    static const struct xml_handler handler = { manifest_names, 1, encrypted_start, NULL, NULL };
+    static const struct xml_handler handler = {
+        .names = manifest_names,
+        .n_names = 1,
+        .start = encrypted_start,
+    };
     const struct part *part = package_part(package, "META-INF/manifest.xml");
     int is_encrypted = 0, status = ERNIE_OK;
 
@@ -434,10 +438,18 @@ static int refuse_encrypted(const struct package *package, ernie_error *err)
 static int read_content(struct writer *writer, const struct part *part, ernie_error *err)
 {
     static const struct xml_handler title_handler = {
-        names, sizeof names / sizeof *names, title_start, title_end, title_text
+        .names = names,
+        .n_names = sizeof names / sizeof *names,
+        .start = title_start,
+        .end = title_end,
+        .text = title_text,
     };
     static const struct xml_handler handler = {
-        names, sizeof names / sizeof *names, start, end, text
+        .names = names,
+        .n_names = sizeof names / sizeof *names,
+        .start = start,
+        .end = end,
+        .text = text,
     };
     struct odf *odf = memory_new(1, sizeof *odf);
     int status;

@@ -145,7 +145,11 @@ static void text(void *data, const char *bytes, size_t size)
 }
 
 static const struct xml_handler handler = {
-    names, sizeof names / sizeof *names, start, end, text
+    .names = names,
+    .n_names = sizeof names / sizeof *names,
+    .start = start,
+    .end = end,
+    .text = text,
 };
 
 static int read_title(struct writer *writer, const struct part *part, ernie_error *err)
@@ -241,7 +245,9 @@ static int presentation_start(void *data, int kind, const struct xml_element *el
 int pptx_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie_error *err)
 {
     static const struct xml_handler presentation_handler = {
-        presentation_names, 1, presentation_start, NULL, NULL
+        .names = presentation_names,
+        .n_names = 1,
+        .start = presentation_start,
     };
     struct package package = { 0 };
     struct relations relations = { 0 };

@@ -166,7 +166,11 @@ int properties_read(struct extract *out, const struct package *package, const ch
                     ernie_error *err)
 {
     static const struct xml_handler handler = {
-        names, sizeof names / sizeof *names, start, end, text
+        .names = names,
+        .n_names = sizeof names / sizeof *names,
+        .start = start,
+        .end = end,
+        .text = text,
     };
     struct properties properties = { .out = out };
     const struct part *part = package_part(package, name);

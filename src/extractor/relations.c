@@ -80,7 +80,9 @@ int relations_read(struct relations *relations, const struct package *package, c
                    ernie_error *err)
 {
     static const struct xml_handler handler = {
-        names, sizeof names / sizeof *names, start, NULL, NULL
+        .names = names,
+        .n_names = sizeof names / sizeof *names,
+        .start = start,
     };
     struct reading reading = { .relations = relations, .from = from };
     const struct part *part;

@@ -198,11 +198,17 @@ static int read_tables(struct workbook *workbook, const struct package *package,
                        const struct relations *relations, ernie_error *err)
 {
     static const struct xml_handler string_handler = {
-        string_names, sizeof string_names / sizeof *string_names, string_start, string_end,
-        string_text
+        .names = string_names,
+        .n_names = sizeof string_names / sizeof *string_names,
+        .start = string_start,
+        .end = string_end,
+        .text = string_text,
     };
     static const struct xml_handler style_handler = {
-        style_names, sizeof style_names / sizeof *style_names, style_start, style_end, NULL
+        .names = style_names,
+        .n_names = sizeof style_names / sizeof *style_names,
+        .start = style_start,
+        .end = style_end,
     };
     const struct part *strings = relations_by_type(relations, package, "sharedStrings");
     const struct part *styles = relations_by_type(relations, package, "styles");
@@ -383,7 +389,11 @@ static int read_part(struct writer *writer, const struct workbook *workbook,
                      const struct part *part, ernie_error *err)
 {
     static const struct xml_handler handler = {
-        sheet_names, sizeof sheet_names / sizeof *sheet_names, sheet_start, sheet_end, sheet_text
+        .names = sheet_names,
+        .n_names = sizeof sheet_names / sizeof *sheet_names,
+        .start = sheet_start,
+        .end = sheet_end,
+        .text = sheet_text,
     };
     struct sheet sheet = { .workbook = workbook };
     int status;
@@ -459,7 +469,9 @@ static int book_start(void *data, int kind, const struct xml_element *element)
 int xlsx_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie_error *err)
 {
     static const struct xml_handler handler = {
-        book_names, sizeof book_names / sizeof *book_names, book_start, NULL, NULL
+        .names = book_names,
+        .n_names = sizeof book_names / sizeof *book_names,
+        .start = book_start,
     };
     struct package package = { 0 };
     struct relations relations = { 0 };

@@ -274,8 +274,18 @@ static void characters(void *context, const xmlChar *text, int size)
 static void document_type(void *context, const xmlChar *name, const xmlChar *public_id,
                           const xmlChar *system_id)
 {
+    struct xml_reader *reader = context;
+
     (void)name, (void)public_id, (void)system_id;
-    refuse(context, "has a document type");
+    if (!reader->handler->may_have_type)
+        refuse(reader, "has a document type");
+}
+
+static void declared_entity(void *context, const xmlChar *name, int type, const xmlChar *public_id,
+                            const xmlChar *system_id, xmlChar *content)
+{
+    (void)name, (void)type, (void)public_id, (void)system_id, (void)content;
+    refuse(context, "declares entities");
 }
 
 /* libxml2 prints what it finds wrong unless somebody listens. */
@@ -291,6 +301,7 @@ int xml_read(const char *name, const struct buffer *bytes, const struct xml_hand
     struct xml_reader reader = { .handler = handler, .data = data, .out = out };
     xmlSAXHandler sax = { .initialized = XML_SAX2_MAGIC,
                           .internalSubset = document_type,
+                          .entityDecl = declared_entity,
                           .startElementNs = start_element,
                           .endElementNs = end_element,
                           .characters = characters,

@@ -1,5 +1,5 @@
-/* One XML part, read element by element (libxml2's SAX2): no tree, no document type, no entities
- * but the five of XML, nothing loaded. A format lists the elements that mean something to it;
+/* One XML part, read element by element (libxml2's SAX2): no tree, no entities but the five of
+ * XML, nothing loaded. A format lists the elements that mean something to it;
  * the others are passed through, so that their text is seen, and those of kind XML_SKIP are left
  * out with all they hold. Of an mc:AlternateContent only the first mc:Choice is seen, and the
  * mc:Fallback where there is none (ECMA-376, part 3, section 7.6). */
@@ -32,10 +32,12 @@ struct xml_handler {
     int (*start)(void *data, int kind, const struct xml_element *element);
     void (*end)(void *data, int kind); /* may be NULL */
     void (*text)(void *data, const char *text, size_t size); /* may be NULL */
+    /* A document type may be named, as XHTML's is; else a part that has one is refused. */
+    int may_have_type;
 };
 
 /* Reads bytes, the part called name, of which only the error says. Fails with ERNIE_EFORMAT when
- * it is not well formed, has a document type, is too deep, or when the text of out (may be NULL)
+ * it is not well formed, has a document type or entities of its own, is too deep, or when the text of out (may be NULL)
  * grows past its limit. */
 int xml_read(const char *name, const struct buffer *bytes, const struct xml_handler *handler,
              void *data, const struct extract *out, ernie_error *err);
