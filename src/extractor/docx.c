@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/memory.h"
 #include "base/utf8.h"
@@ -14,19 +13,19 @@
 #include "extractor/package.h"
 #include "extractor/properties.h"
 #include "extractor/relations.h"
+#include "extractor/style.h"
 #include "extractor/xml.h"
 
 #define MAX_STYLES   4096
 #define MAX_NOTES    65536
 #define MAX_BASED_ON 16 /* styles that a style may come from, one by one */
-#define NO_LEVEL     (-1)
 
 /* ---- styles ------------------------------------------------------------ */
 
 struct style {
     char id[64], based_on[64];
     char name[64];
-    int level;   /* of a heading, from 1; 0: body text; NO_LEVEL: as what it is based on */
+    int level;   /* of a heading, from 1; 0: body text; STYLE_NO_LEVEL: as what it is based on */
     int is_list;
 };
 
@@ -42,37 +41,6 @@ static const struct xml_name style_names[] = {
     { "w:basedOn", BASED_ON },  { "w:name", NAME },   { "w:numId", NUMBERING },
     { "w:outlineLvl", OUTLINE }, { "w:pPrChange", XML_SKIP }, { "w:style", STYLE },
 };
-
-/* What a style's name makes of its paragraphs: Word names the styles of its own in English
- * whatever the language it is used in, others do not. NO_LEVEL when it says nothing. */
-static int level_of_name(const char *name)
-{
-    static const char *const headings[] = { "heading", "标题", "標題", "berschrift", "titre" };
-    static const char *const titles[] = { "title", "标题", "標題" };
-    const char *at;
-
-    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
-        if (strcasecmp(name, titles[i]) == 0)
-            return 1;
-    for (size_t i = 0; i < sizeof headings / sizeof *headings; i++) {
-        const size_t n = strlen(headings[i]);
-
-        if (strncasecmp(name, headings[i], n) != 0)
-            continue;
-        for (at = name + n; *at == ' '; at++)
-            ;
-        if (*at >= '1' && *at <= '9' && at[1] == '\0')
-            return *at - '0';
-    }
-    return NO_LEVEL;
-}
-
-/* A line of a table of contents. */
-static int is_contents_name(const char *name)
-{
-    return (strncasecmp(name, "toc", 3) == 0 && (name[3] == ' ' || (name[3] >= '1' && name[3] <= '9'))) ||
-           (strncmp(name, "目录", strlen("目录")) == 0 && name[strlen("目录")] != '\0');
-}
 
 static int style_start(void *data, int kind, const struct xml_element *element)
 {
@@ -97,7 +65,7 @@ static int style_start(void *data, int kind, const struct xml_element *element)
         }
         style = &styles->styles[styles->n++];
         memset(style, 0, sizeof *style);
-        style->level = NO_LEVEL;
+        style->level = STYLE_NO_LEVEL;
         xml_attribute(element, "w:styleId", style->id, sizeof style->id);
         return 0;
     }
@@ -158,23 +126,23 @@ struct look {
 
 static struct look look_of_style(const struct styles *styles, const char *id)
 {
-    struct look look = { .level = NO_LEVEL };
+    struct look look = { .level = STYLE_NO_LEVEL };
     const struct style *style = find_style(styles, id);
 
     if (style == NULL && *id != '\0') { /* a part without styles still has their names */
-        look.level = level_of_name(id);
-        look.is_contents = is_contents_name(id);
+        look.level = style_level(id);
+        look.is_contents = style_is_contents(id);
     }
     for (int i = 0; style != NULL && i < MAX_BASED_ON; i++) {
-        if (look.level == NO_LEVEL)
-            look.level = level_of_name(style->name);
-        if (look.level == NO_LEVEL)
+        if (look.level == STYLE_NO_LEVEL)
+            look.level = style_level(style->name);
+        if (look.level == STYLE_NO_LEVEL)
             look.level = style->level;
         look.is_list |= style->is_list;
-        look.is_contents |= is_contents_name(style->name);
+        look.is_contents |= style_is_contents(style->name);
         style = find_style(styles, style->based_on);
     }
-    if (look.level == NO_LEVEL)
+    if (look.level == STYLE_NO_LEVEL)
         look.level = 0;
     return look;
 }

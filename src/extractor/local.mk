@@ -20,6 +20,8 @@ libformats_la_SOURCES = \
 	src/extractor/pptx.c \
 	src/extractor/properties.c src/extractor/properties.h \
 	src/extractor/relations.c src/extractor/relations.h \
+	src/extractor/rtf.c \
+	src/extractor/style.c src/extractor/style.h \
 	src/extractor/xlsx.c \
 	src/extractor/xml.c src/extractor/xml.h
 if HAVE_GMIME
