@@ -131,6 +131,14 @@ check_jail_LDADD = libextractor.la $(CHECK_LIBS)
 check_helper_SOURCES = tests/check_helper.c tests/faults.h
 check_helper_CPPFLAGS = $(TEST_CPPFLAGS)
 check_helper_LDADD = libdocument.la libbase.la $(CHECK_LIBS)
+if HAVE_GMIME
+check_PROGRAMS += check_office
+
+check_office_SOURCES = tests/check_office.c tests/faults.h tests/zip.h
+check_office_CPPFLAGS = $(TEST_CPPFLAGS) $(LIBARCHIVE_CFLAGS)
+check_office_LDADD = libformats.la libbase.la $(CHECK_LIBS) $(LIBARCHIVE_LIBS)
+endif
+EXTRA_DIST += tests/data/office
 
 # The extension in a host written in C.
 check_PROGRAMS += check_register

@@ -548,8 +548,8 @@ int docx_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie
     if (status == ERNIE_OK)
         status = read_document(writer, &package, part, err);
     if (status == ERNIE_OK) {
-        writer_finish(writer);
         properties_title_from_heading(writer->out);
+        status = properties_finish(writer, err);
     }
     package_reset(&package);
     return status;

@@ -427,7 +427,7 @@ int epub_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie
     if (status == ERNIE_OK)
         status = read_book(epub, err);
     if (status == ERNIE_OK)
-        writer_finish(writer);
+        status = properties_finish(writer, err);
     memory_free(epub->items);
     memory_free(epub->entries);
     buffer_reset(&epub->labels);

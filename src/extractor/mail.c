@@ -327,7 +327,7 @@ int mail_extract(struct writer *writer, const uint8_t *bytes, size_t size, membe
     if (status == ERNIE_OK && body != NULL)
         status = read_object(&mail, body, 0);
     if (status == ERNIE_OK)
-        writer_finish(writer);
+        status = properties_finish(writer, err);
     g_object_unref(message);
     return status;
 }

@@ -59,10 +59,10 @@ int mhtml_extract(struct writer *writer, const uint8_t *bytes, size_t size, erni
     memset(&out->title, 0, sizeof out->title);
     buffer_reset(&out->author);
     html_extract(writer, text.data, text.size);
-    writer_finish(writer);
     if (out->title.size == 0 && subject.size > 0)
         buffer_append(&out->title, subject.data, subject.size);
     out->title.failed |= subject.failed;
+    status = properties_finish(writer, err);
 done:
     buffer_reset(&text);
     buffer_reset(&subject);

@@ -496,8 +496,8 @@ static int odf_extract(struct writer *writer, const uint8_t *bytes, size_t size,
     if (status == ERNIE_OK)
         status = read_content(writer, part, err);
     if (status == ERNIE_OK) {
-        writer_finish(writer);
         properties_title_from_heading(writer->out);
+        status = properties_finish(writer, err);
     }
 done:
     package_reset(&package);

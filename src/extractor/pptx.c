@@ -262,12 +262,12 @@ int pptx_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie
         status = relations_read(&relations, &package, part->name, err);
     if (status == ERNIE_OK)
         status = xml_read(part->name, &part->bytes, &presentation_handler, &presentation,
-                          writer->out, err);
+                          NULL, err);
     if (presentation.status != ERNIE_OK)
         status = presentation.status;
     if (status == ERNIE_OK) {
-        writer_finish(writer);
         properties_title_from_heading(writer->out);
+        status = properties_finish(writer, err);
     }
     relations_reset(&relations);
     package_reset(&package);

@@ -196,3 +196,13 @@ void properties_title_from_heading(struct extract *out)
         }
     }
 }
+
+int properties_finish(struct writer *writer, ernie_error *err)
+{
+    struct extract *out = writer->out;
+
+    writer_finish(writer);
+    if (out->text.failed || out->headings.failed || out->title.failed || out->author.failed)
+        return error_set(err, ERNIE_ENOMEM, "document: out of memory");
+    return ERNIE_OK;
+}

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "document/extract.h"
+#include "document/writer.h"
 #include "extractor/package.h"
 
 /* Text of one line: white space collapsed, what is not UTF-8 replaced, cut where it is absurdly
@@ -26,5 +26,8 @@ int properties_read(struct extract *out, const struct package *package, const ch
 
 /* A document that names no title has that of its first heading. */
 void properties_title_from_heading(struct extract *out);
+
+/* Ends the document; ERNIE_ENOMEM when there was not enough for any of it. */
+int properties_finish(struct writer *writer, ernie_error *err);
 
 #endif

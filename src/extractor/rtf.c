@@ -785,8 +785,8 @@ int rtf_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie_
         status = error_set(err, ERNIE_ENOMEM, "rtf: out of memory");
     if (status == ERNIE_OK) {
         end_paragraph(rtf);
-        writer_finish(writer);
         properties_title_from_heading(writer->out);
+        status = properties_finish(writer, err);
     }
     flow_reset(&rtf->flow);
     buffer_reset(&rtf->pending);

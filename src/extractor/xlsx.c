@@ -489,11 +489,11 @@ int xlsx_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie
     if (status == ERNIE_OK)
         status = read_tables(workbook, &package, &relations, err);
     if (status == ERNIE_OK)
-        status = xml_read(part->name, &part->bytes, &handler, &book, writer->out, err);
+        status = xml_read(part->name, &part->bytes, &handler, &book, NULL, err);
     if (book.status != ERNIE_OK)
         status = book.status;
     if (status == ERNIE_OK)
-        writer_finish(writer);
+        status = properties_finish(writer, err);
     relations_reset(&relations);
     package_reset(&package);
     buffer_reset(&workbook->strings);
