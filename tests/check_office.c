@@ -820,6 +820,8 @@ END_TEST
 
 START_TEST(test_languages_and_lines)
 {
+    char line[3010];
+
     properties_set_language(&out, "zh_CN\n", 6);
     ck_assert_str_eq(out.language, "zh-CN");
     properties_set_language(&out, "<script>", 8);
@@ -829,6 +831,12 @@ START_TEST(test_languages_and_lines)
     ck_assert_str_eq(text_of(&out.title), "a b\xef\xbf\xbd");
     properties_set_line(&out.title, " \n", 2);
     ck_assert_str_eq(text_of(&out.title), "a b\xef\xbf\xbd");
+    /* Spaces that are taken out must not make the cut fall within a character. */
+    for (size_t i = 0; i < sizeof line; i++)
+        line[i] = i < 10 ? ' ' : "一"[(i - 10) % 3];
+    properties_set_line(&out.title, line, sizeof line);
+    ck_assert(out.title.size >= 1000 && out.title.size < 1004);
+    ck_assert(utf8_valid(out.title.data, out.title.size));
 }
 END_TEST
 

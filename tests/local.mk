@@ -206,6 +206,18 @@ if HAVE_GMIME
 EXTRA_PROGRAMS += office_text
 office_text_SOURCES = tests/office_text.c
 office_text_LDADD = libformats.la libbase.la
+office_text_LDADD = libformats.la libbase.la
+
+EXTRA_PROGRAMS += fuzz_office fuzz_rtf fuzz_mail
+fuzz_office_SOURCES = tests/fuzz_office.c tests/fuzz_text.h tests/zip.h
+fuzz_office_LDADD = libformats.la libbase.la
+fuzz_office_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_rtf_SOURCES = tests/fuzz_rtf.c tests/fuzz_text.h
+fuzz_rtf_LDADD = libformats.la libbase.la
+fuzz_rtf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_mail_SOURCES = tests/fuzz_mail.c tests/fuzz_text.h
+fuzz_mail_LDADD = libformats.la libbase.la
+fuzz_mail_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
 
 # For libFuzzer; built on request, with clang (see the head of each).

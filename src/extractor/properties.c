@@ -23,19 +23,19 @@ void properties_set_line(struct buffer *line, const char *text, size_t size)
         return;
     }
     size = 0; /* of what is kept, moved to the front */
-    for (size_t i = 0; i < clean.size && size < MAX_LINE_BYTES; i++) {
+    for (size_t i = 0; i < clean.size; i++) {
         if ((unsigned char)clean.data[i] <= ' ') {
             space = size > 0;
             continue;
         }
+        if (size >= MAX_LINE_BYTES && ((unsigned char)clean.data[i] & 0xc0) != 0x80)
+            break; /* before a whole character */
         if (space)
             clean.data[size++] = ' ';
         space = 0;
         clean.data[size++] = clean.data[i];
     }
     if (size > 0) {
-        if (size < clean.size)
-            size = utf8_floor(clean.data, size);
         buffer_clear(line);
         buffer_append(line, clean.data, size);
     }
