@@ -713,6 +713,7 @@ START_TEST(test_the_web_version_where_the_plain_one_is_empty)
                                           "--z--\n--y--\n"),
                      ERNIE_OK);
     assert_text("s\n\n只有网页\n");
+    ck_assert_int_eq(read_text(read_mail, ""), ERNIE_EFORMAT);
     ck_assert_uint_eq(n_members, 0);
 }
 END_TEST

@@ -23,6 +23,8 @@ GMimeMessage *mime_parse(const uint8_t *bytes, size_t size)
     GMimeParser *parser;
     GMimeMessage *message;
 
+    if (size == 0)
+        return NULL;
     g_mime_init(); /* counts, and does its work once */
     options = make_options();
     stream = g_mime_stream_mem_new_with_buffer((const char *)bytes, size);
