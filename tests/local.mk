@@ -138,7 +138,7 @@ check_office_SOURCES = tests/check_office.c tests/faults.h tests/zip.h
 check_office_CPPFLAGS = $(TEST_CPPFLAGS) $(LIBARCHIVE_CFLAGS)
 check_office_LDADD = libformats.la libbase.la $(CHECK_LIBS) $(LIBARCHIVE_LIBS)
 endif
-EXTRA_DIST += tests/data/office
+EXTRA_DIST += tests/data/office tests/compare_office.py
 
 # The extension in a host written in C.
 check_PROGRAMS += check_register
