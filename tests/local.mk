@@ -140,6 +140,12 @@ check_office_LDADD = libformats.la libbase.la $(CHECK_LIBS) $(LIBARCHIVE_LIBS)
 endif
 EXTRA_DIST += tests/data/office tests/compare_office.py
 
+check_PROGRAMS += check_plain
+
+check_plain_SOURCES = tests/check_plain.c tests/faults.h
+check_plain_CPPFLAGS = $(TEST_CPPFLAGS)
+check_plain_LDADD = libdocument.la libbase.la $(CHECK_LIBS)
+
 # The extension in a host written in C.
 check_PROGRAMS += check_register
 

@@ -6,15 +6,12 @@
 
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "document/metadata.h"
+#include "document/tags.h"
 
 #define DECLARATION_BYTES 4096 /* how far into a file its charset may be declared */
 
 /* ---- characters -------------------------------------------------------- */
-
-static int is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f';
-}
 
 static int is_letter(char c)
 {
@@ -130,8 +127,6 @@ static const struct element {
     { "title", ELEMENT_TITLE },      { "tr", ELEMENT_LINE },         { "ul", ELEMENT_LIST },
 };
 
-#define MAX_NAME 10 /* letters of the longest of them */
-
 static enum element_kind kind_of(const char *name)
 {
     size_t low = 0, high = sizeof elements / sizeof *elements;
@@ -157,7 +152,7 @@ static const char *const navigation_classes[] = { "navheader", "navfooter", "doc
 static int is_navigation_class(const char *value, size_t size)
 {
     for (size_t i = 0, n; i < size; i += n + 1) {
-        for (n = 0; i + n < size && !is_space(value[i + n]); n++)
+        for (n = 0; i + n < size && !tag_is_space(value[i + n]); n++)
             ;
         for (size_t j = 0; j < sizeof navigation_classes / sizeof *navigation_classes; j++)
             if (strlen(navigation_classes[j]) == n &&
@@ -167,103 +162,41 @@ static int is_navigation_class(const char *value, size_t size)
     return 0;
 }
 
-/* ---- tags -------------------------------------------------------------- */
+/* ---- attributes -------------------------------------------------------- */
 
-struct tag {
-    char name[MAX_NAME + 2]; /* lower case; cut when longer than any that matters */
-    int is_end;
-    int is_closed; /* "/>": means something in SVG only */
-    int is_navigation;
-    size_t size; /* bytes, from "<" to behind ">" */
+struct value {
+    const char *text;
+    size_t size;
 };
 
-static void look_at_attribute(struct tag *tag, const char *name, size_t name_size,
-                              const char *value, size_t value_size)
+/* What one tag says besides its name. */
+struct attributes {
+    int is_navigation;
+    struct value name, content, language; /* of <meta>; a text's own language */
+};
+
+static int is_word(const char *text, size_t size, const char *word)
 {
-    if (name_size == 4 && strncasecmp(name, "role", 4) == 0)
-        tag->is_navigation |= value_size == 10 && strncasecmp(value, "navigation", 10) == 0;
-    else if (name_size == 5 && strncasecmp(name, "class", 5) == 0)
-        tag->is_navigation |= is_navigation_class(value, value_size);
+    return strlen(word) == size && strncasecmp(text, word, size) == 0;
 }
 
-/* The attribute at text[i]; where it ends. */
-static size_t read_attribute(struct tag *tag, const char *text, size_t size, size_t i)
+static void look_at_attribute(void *data, const char *name, size_t name_size, const char *value,
+                              size_t value_size)
 {
-    size_t name = i, name_size, value, value_size;
+    struct attributes *attributes = data;
+    const struct value found = { value, value_size };
 
-    i++; /* even "=", which then is part of the name */
-    while (i < size && !is_space(text[i]) && text[i] != '/' && text[i] != '>' && text[i] != '=')
-        i++;
-    name_size = i - name;
-    while (i < size && is_space(text[i]))
-        i++;
-    if (i >= size || text[i] != '=')
-        return i;
-    i++;
-    while (i < size && is_space(text[i]))
-        i++;
-    value = i;
-    if (i < size && (text[i] == '"' || text[i] == '\'')) {
-        const char *end = memchr(text + i + 1, text[i], size - i - 1);
-
-        value++;
-        if (end == NULL)
-            return size;
-        value_size = (size_t)(end - text) - value;
-        i = value + value_size + 1;
-    } else {
-        while (i < size && !is_space(text[i]) && text[i] != '>')
-            i++;
-        value_size = i - value;
-    }
-    look_at_attribute(tag, text + name, name_size, text + value, value_size);
-    return i;
-}
-
-/* The tag at text[0] == '<', after which a letter or "/" and a letter comes. 0 when
- * the text ends within it. */
-static int read_tag(const char *text, size_t size, struct tag *tag)
-{
-    size_t i = 1, n = 0;
-
-    memset(tag, 0, sizeof *tag);
-    tag->is_end = text[i] == '/';
-    i += (size_t)tag->is_end;
-    for (; i < size && !is_space(text[i]) && text[i] != '/' && text[i] != '>'; i++)
-        if (n < sizeof tag->name - 1)
-            tag->name[n++] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] | 0x20 : text[i]);
-    while (i < size && text[i] != '>') {
-        if (text[i] == '/' || is_space(text[i])) {
-            tag->is_closed = text[i] == '/' && i + 1 < size && text[i + 1] == '>';
-            i++;
-        } else {
-            i = read_attribute(tag, text, size, i);
-        }
-    }
-    tag->size = i + 1;
-    return i < size;
-}
-
-/* Bytes of the comment, declaration or processing instruction at text[0] == '<'. */
-static size_t comment_size(const char *text, size_t size)
-{
-    const char *end;
-
-    if (size < 4 || memcmp(text, "<!--", 4) != 0) {
-        end = memchr(text, '>', size);
-        return end == NULL ? size : (size_t)(end - text) + 1;
-    }
-    for (size_t i = 4; i < size; i++) {
-        end = memchr(text + i, '>', size - i);
-        if (end == NULL)
-            return size;
-        i = (size_t)(end - text);
-        /* "<!-->" and "<!--->" are whole comments; "--!>" ends one too. */
-        if (i == 4 || (i == 5 && end[-1] == '-') || (i >= 6 && memcmp(end - 2, "--", 2) == 0) ||
-            (i >= 7 && memcmp(end - 3, "--!", 3) == 0))
-            return i + 1;
-    }
-    return size;
+    if (is_word(name, name_size, "role"))
+        attributes->is_navigation |= is_word(value, value_size, "navigation");
+    else if (is_word(name, name_size, "class"))
+        attributes->is_navigation |= is_navigation_class(value, value_size);
+    else if (is_word(name, name_size, "name") || is_word(name, name_size, "property") ||
+             is_word(name, name_size, "itemprop"))
+        attributes->name = found;
+    else if (is_word(name, name_size, "content"))
+        attributes->content = found;
+    else if (is_word(name, name_size, "lang") || is_word(name, name_size, "xml:lang"))
+        attributes->language = found;
 }
 
 /* Where the end tag of a raw element begins: everything before it is no markup. */
@@ -278,7 +211,7 @@ static size_t find_end_tag(const char *text, size_t size, const char *name)
             return size;
         i = (size_t)(tag - text);
         if (size - i >= n + 3 && tag[1] == '/' && strncasecmp(tag + 2, name, n) == 0 &&
-            (is_space(tag[n + 2]) || tag[n + 2] == '/' || tag[n + 2] == '>'))
+            (tag_is_space(tag[n + 2]) || tag[n + 2] == '/' || tag[n + 2] == '>'))
             return i;
     }
     return size;
@@ -294,7 +227,7 @@ struct html {
     size_t list_depth;
     /* The element that is being left out, how many of its name are open in it, and
      * where to go on with it left in should it never end. */
-    char hidden[MAX_NAME + 2];
+    char hidden[TAG_MAX_NAME + 1];
     size_t n_hidden, after_hidden, line_hidden;
     int hides_nothing;
     size_t h1_start, h1_end; /* of the first <h1>, in the text written */
@@ -354,20 +287,41 @@ static void write_text(struct html *html, struct writer *writer, const char *tex
     }
 }
 
-/* The first <title> of the document. */
-static void take_title(struct html *html, const char *text, size_t size)
+/* Sets a line that is still empty to text without its entities. */
+static void take_line(struct html *html, struct buffer *line, const char *text, size_t size)
 {
-    struct extract title = { 0 };
-    struct writer writer = { .out = &title, .line = 1 };
+    struct extract plain = { 0 };
+    struct writer writer = { .out = &plain, .line = 1 };
+    const int keeps_space = html->keeps_space;
 
-    if (html->writer->out->title.size > 0)
+    if (line->size > 0)
         return;
-    html->keeps_space = 0; /* a title within <pre> ends it: the page is broken anyway */
+    html->keeps_space = 0;
     write_text(html, &writer, text, size);
-    buffer_append(&html->writer->out->title, title.text.data, title.text.size);
-    html->writer->out->title.failed |= title.text.failed;
-    buffer_reset(&title.text);
-    memory_free(title.marks);
+    html->keeps_space = keeps_space;
+    buffer_append(line, plain.text.data, plain.text.size);
+    line->failed |= plain.text.failed;
+    buffer_reset(&plain.text);
+    memory_free(plain.marks);
+}
+
+/* What the head of a page says of it: HTML's own names, Dublin Core's, and those that
+ * publishers use (Open Graph, schema.org). */
+static void take_meta(struct html *html, const struct attributes *attributes)
+{
+    static const char *const authors[] = { "author", "dc.creator", "dcterms.creator" };
+    static const char *const dates[] = { "date", "dc.date", "dcterms.date", "dcterms.created",
+                                         "dcterms.issued", "article:published_time",
+                                         "datepublished", "last-modified", "dcterms.modified" };
+    const struct value *name = &attributes->name, *content = &attributes->content;
+    struct extract *out = html->writer->out;
+
+    for (size_t i = 0; i < sizeof authors / sizeof *authors; i++)
+        if (is_word(name->text, name->size, authors[i]))
+            take_line(html, &out->author, content->text, content->size);
+    for (size_t i = 0; i < sizeof dates / sizeof *dates; i++)
+        if (is_word(name->text, name->size, dates[i]))
+            metadata_set_date(out, content->text, content->size);
 }
 
 static void begin_hidden(struct html *html, const struct tag *tag)
@@ -438,20 +392,27 @@ static void use_tag(struct html *html, const struct tag *tag)
     }
 }
 
-static void start_tag(struct html *html, const struct tag *tag)
+static void start_tag(struct html *html, const struct tag *tag,
+                      const struct attributes *attributes)
 {
     enum element_kind kind = kind_of(tag->name);
     const char *rest = html->text + html->at;
     size_t size;
 
+    if (attributes->language.size > 0 && (strcmp(tag->name, "html") == 0 ||
+                                          strcmp(tag->name, "body") == 0))
+        metadata_set_language(html->writer->out, attributes->language.text,
+                              attributes->language.size);
+    if (attributes->name.size > 0 && strcmp(tag->name, "meta") == 0)
+        take_meta(html, attributes);
     if (kind == ELEMENT_RAW || kind == ELEMENT_TITLE) {
         size = find_end_tag(rest, html->size - html->at, tag->name);
         if (kind == ELEMENT_TITLE && html->n_hidden == 0)
-            take_title(html, rest, size);
+            take_line(html, &html->writer->out->title, rest, size);
         skip(html, size);
     } else if (html->n_hidden > 0) {
         html->n_hidden += strcmp(tag->name, html->hidden) == 0 && !tag->is_closed;
-    } else if ((kind == ELEMENT_HIDDEN || tag->is_navigation) && !tag->is_closed &&
+    } else if ((kind == ELEMENT_HIDDEN || attributes->is_navigation) && !tag->is_closed &&
                !html->hides_nothing) {
         writer_break(html->writer, 1);
         begin_hidden(html, tag);
@@ -473,12 +434,13 @@ static void read_markup(struct html *html)
 {
     const char *text = html->text + html->at;
     const size_t size = html->size - html->at;
+    struct attributes attributes = { 0 };
     struct tag tag;
 
     if (size > 1 && (text[1] == '!' || text[1] == '?')) {
-        skip(html, comment_size(text, size));
+        skip(html, tag_comment_size(text, size));
     } else if ((size > 1 && is_letter(text[1])) || (size > 2 && text[1] == '/' && is_letter(text[2]))) {
-        if (!read_tag(text, size, &tag)) {
+        if (!tag_read(text, size, look_at_attribute, &attributes, &tag)) {
             skip(html, size);
             return;
         }
@@ -486,7 +448,7 @@ static void read_markup(struct html *html)
         if (tag.is_end)
             end_tag(html, &tag);
         else
-            start_tag(html, &tag);
+            start_tag(html, &tag, &attributes);
     } else {
         if (html->n_hidden == 0)
             write_text(html, html->writer, "<", 1);
@@ -514,13 +476,13 @@ static void title_from_h1(struct html *html)
 
     if (out->title.size > 0 || end <= start || out->text.failed)
         return;
-    while (start < end && is_space(out->text.data[start]))
+    while (start < end && tag_is_space(out->text.data[start]))
         start++;
-    while (end > start && is_space(out->text.data[end - 1]))
+    while (end > start && tag_is_space(out->text.data[end - 1]))
         end--;
     buffer_append(&out->title, out->text.data + start, end - start);
     for (size_t i = 0; i < out->title.size; i++)
-        if (is_space(out->title.data[i]))
+        if (tag_is_space(out->title.data[i]))
             out->title.data[i] = ' ';
 }
 
@@ -579,11 +541,11 @@ static const char *value_of(const char *text, const char *end, const char *name,
     if (text == NULL)
         return NULL;
     text += strlen(name);
-    while (text < end && is_space(*text))
+    while (text < end && tag_is_space(*text))
         text++;
     if (text >= end || *text++ != '=')
         return NULL;
-    while (text < end && (is_space(*text) || *text == '"' || *text == '\''))
+    while (text < end && (tag_is_space(*text) || *text == '"' || *text == '\''))
         text++;
     value = text;
     while (text < end && (is_letter(*text) || is_digit(*text) || memchr("-_:.", *text, 4) != NULL))

@@ -4,8 +4,10 @@
 #include <md4c.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "document/extract_html.h"
+#include "document/metadata.h"
 
 /* Bytes of link definitions that md4c may copy: about a second of them. */
 #define MAX_COPIED_BYTES 1000000000u
@@ -208,24 +210,47 @@ static int is_marker(const char *text, size_t size, const char *marker)
     return size == 3 && memcmp(text, marker, 3) == 0;
 }
 
-static void take_front_title(struct extract *out, const char *text, size_t size)
+/* The value of a line "key: value", without quotes. 0 when the line has another key. */
+static int value_of_key(const char *text, size_t size, const char *key, const char **value,
+                        size_t *value_size)
 {
-    if (size < 6 || memcmp(text, "title:", 6) != 0)
-        return;
-    text += 6;
-    size -= 6;
+    const size_t n = strlen(key);
+
+    if (size <= n || strncasecmp(text, key, n) != 0 || text[n] != ':')
+        return 0;
+    text += n + 1;
+    size -= n + 1;
     while (size > 0 && (*text == ' ' || *text == '\t'))
         text++, size--;
     while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == ' '))
         size--;
     if (size >= 2 && (*text == '"' || *text == '\'') && text[size - 1] == *text)
         text++, size -= 2;
-    buffer_clear(&out->title);
-    buffer_append(&out->title, text, size);
+    *value = text;
+    *value_size = size;
+    return 1;
 }
 
-/* Bytes of the YAML between two lines of "---" that the text begins with, or 0. Its
- * title becomes the document's. */
+static void read_front_line(struct extract *out, const char *text, size_t size)
+{
+    const char *value;
+    size_t n;
+
+    if (value_of_key(text, size, "title", &value, &n)) {
+        buffer_clear(&out->title);
+        metadata_set_title(out, value, n);
+    } else if (value_of_key(text, size, "author", &value, &n)) {
+        metadata_set_author(out, value, n);
+    } else if (value_of_key(text, size, "date", &value, &n)) {
+        metadata_set_date(out, value, n);
+    } else if (value_of_key(text, size, "lang", &value, &n) ||
+               value_of_key(text, size, "language", &value, &n)) {
+        metadata_set_language(out, value, n);
+    }
+}
+
+/* Bytes of the YAML between two lines of "---" that the text begins with, or 0. What
+ * it says of the document is kept. */
 static size_t read_front_matter(struct writer *writer, const char *text, size_t size)
 {
     size_t i = line_size(text, size), end = 0, n;
@@ -239,7 +264,7 @@ static size_t read_front_matter(struct writer *writer, const char *text, size_t 
     }
     for (size_t j = i; j < end; j += n) {
         n = line_size(text + j, end - j);
-        take_front_title(writer->out, text + j, n);
+        read_front_line(writer->out, text + j, n);
     }
     return end;
 }

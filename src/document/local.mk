@@ -15,6 +15,8 @@ libdocument_la_SOURCES = \
 	src/document/format.c src/document/format.h \
 	src/document/helper.c src/document/helper.h \
 	src/document/glob.c src/document/glob.h \
+	src/document/metadata.c src/document/metadata.h \
+	src/document/tags.c src/document/tags.h \
 	src/document/walk.c src/document/walk.h \
 	src/document/wire.c src/document/wire.h \
 	src/document/writer.c src/document/writer.h
