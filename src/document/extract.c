@@ -5,15 +5,20 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "document/charset.h"
+#include "document/extract_csv.h"
 #include "document/extract_html.h"
+#include "document/extract_json.h"
 #include "document/extract_markdown.h"
+#include "document/extract_source.h"
+#include "document/extract_subtitles.h"
 #include "document/extract_text.h"
+#include "document/extract_xml.h"
 #include "document/writer.h"
 
 /* Whether the text is taken apart; else it is kept as it is. */
 static int has_markup(enum document_format format)
 {
-    return format == DOCUMENT_HTML || format == DOCUMENT_MARKDOWN;
+    return format != DOCUMENT_TEXT && format != DOCUMENT_SOURCE;
 }
 
 static int write_document(struct extract *out, const struct buffer *source, ernie_error *err)
@@ -23,12 +28,40 @@ static int write_document(struct extract *out, const struct buffer *source, erni
 
     if (source->size == 0)
         return ERNIE_OK;
-    if (out->format == DOCUMENT_HTML)
+    switch (out->format) {
+    case DOCUMENT_HTML:
         html_extract(&writer, source->data, source->size);
-    else
+        break;
+    case DOCUMENT_CSV:
+        csv_extract(&writer, source->data, source->size);
+        break;
+    case DOCUMENT_JSON:
+        json_extract(&writer, source->data, source->size);
+        break;
+    case DOCUMENT_XML:
+        xml_extract(&writer, source->data, source->size);
+        break;
+    case DOCUMENT_SUBTITLES:
+        subtitles_extract(&writer, source->data, source->size);
+        break;
+    default:
         status = markdown_extract(&writer, source->data, source->size, err);
+    }
     writer_finish(&writer);
     return status;
+}
+
+/* The text is the document's, and its lines are the file's. */
+static void keep_text(struct extract *out, const char *name, struct buffer *source)
+{
+    out->text = *source;
+    memset(source, 0, sizeof *source);
+    out->marks_are_sparse = 1;
+    text_mark_lines(out);
+    if (out->format == DOCUMENT_SOURCE)
+        source_mark_sections(out, name);
+    else
+        text_mark_headings(out, name);
 }
 
 int extract(const char *name, const uint8_t *bytes, size_t size, struct extract *out,
@@ -43,7 +76,7 @@ int extract(const char *name, const uint8_t *bytes, size_t size, struct extract 
     out->format = document_format(name, bytes, size);
     if (out->format == DOCUMENT_UNKNOWN || document_format_is_complex(out->format))
         return error_set(err, ERNIE_EFORMAT, "%s: not a text", name);
-    if (out->format == DOCUMENT_HTML)
+    if (out->format == DOCUMENT_HTML || out->format == DOCUMENT_XML)
         declared = html_declared_charset(bytes, size, &declared_size);
     status = charset_detect(bytes, size, declared, declared_size, &charset, err);
     if (status != ERNIE_OK)
@@ -53,15 +86,13 @@ int extract(const char *name, const uint8_t *bytes, size_t size, struct extract 
     if (status == ERNIE_OK && out->format == DOCUMENT_MARKDOWN &&
         !markdown_is_tame(source.data, source.size))
         out->format = DOCUMENT_TEXT;
-    if (status != ERNIE_OK || !has_markup(out->format)) {
-        out->text = source;
-        memset(&source, 0, sizeof source);
-        out->marks_are_sparse = 1;
-        if (status == ERNIE_OK)
-            text_mark_lines(out);
-    } else {
+    if (status == ERNIE_OK && has_markup(out->format))
         status = write_document(out, &source, err);
-    }
+    /* Subtitles without a cue are none: a name can lie. */
+    if (status == ERNIE_OK && out->format == DOCUMENT_SUBTITLES && out->text.size == 0)
+        out->format = DOCUMENT_TEXT;
+    if (status == ERNIE_OK && !has_markup(out->format))
+        keep_text(out, name, &source);
     buffer_append(&out->text, "", 0); /* so that an empty one is "" */
     buffer_append(&out->title, "", 0);
     buffer_append(&out->author, "", 0);

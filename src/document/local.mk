@@ -9,9 +9,14 @@ libdocument_la_SOURCES = \
 	src/document/charset.c src/document/charset.h \
 	src/document/common_characters.h \
 	src/document/extract.c src/document/extract.h \
+	src/document/extract_csv.c src/document/extract_csv.h \
 	src/document/extract_html.c src/document/extract_html.h \
+	src/document/extract_json.c src/document/extract_json.h \
 	src/document/extract_markdown.c src/document/extract_markdown.h \
+	src/document/extract_source.c src/document/extract_source.h \
+	src/document/extract_subtitles.c src/document/extract_subtitles.h \
 	src/document/extract_text.c src/document/extract_text.h \
+	src/document/extract_xml.c src/document/extract_xml.h \
 	src/document/format.c src/document/format.h \
 	src/document/helper.c src/document/helper.h \
 	src/document/glob.c src/document/glob.h \

@@ -295,6 +295,12 @@ void writer_heading(struct writer *writer, unsigned level, const char *name, siz
     set_heading(writer, known_level(level), name, size, writer->out->text.size);
 }
 
+void writer_section(struct writer *writer, size_t offset, unsigned level, const char *name,
+                    size_t size)
+{
+    set_heading(writer, known_level(level), name, size, offset);
+}
+
 void writer_page(struct writer *writer, unsigned page)
 {
     const struct extract *out = writer->out;

@@ -49,6 +49,10 @@ void writer_heading_end(struct writer *writer);
 /* A heading that does not stand in the text: the name of a sheet, of a function. "" ends
  * the one of that level. */
 void writer_heading(struct writer *writer, unsigned level, const char *name, size_t size);
+/* The same from an offset of the text on, for a text that is kept as it is and was written
+ * before: in order, behind all sections so far. */
+void writer_section(struct writer *writer, size_t offset, unsigned level, const char *name,
+                    size_t size);
 /* What follows is on that page, slide or sheet, from 1; the headings go on. */
 void writer_page(struct writer *writer, unsigned page);
 
