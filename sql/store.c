@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buffer.h"
 #include "base/file.h"
@@ -465,6 +466,23 @@ static int connect_file(const char *path, enum store_mode mode, sqlite3 **out, e
     return connect_immutable(path, out, err);
 }
 
+/* Gives a database its write-ahead log. SQLite does not wait for another process that is
+ * at the same, since each could wait for the other. */
+static int set_wal(struct store *store, ernie_error *err)
+{
+    struct timespec start, now;
+    int status;
+
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    do {
+        status = run_sql(store, "PRAGMA main.journal_mode = WAL", err);
+        if (status == ERNIE_EBUSY)
+            sqlite3_sleep(10);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (status == ERNIE_EBUSY && (now.tv_sec - start.tv_sec) * 1000 < BUSY_TIMEOUT_MS);
+    return status;
+}
+
 /* What differs by mode, once the file is open. */
 static int prepare_mode(struct store *store, enum store_mode mode, ernie_error *err)
 {
@@ -475,7 +493,7 @@ static int prepare_mode(struct store *store, enum store_mode mode, ernie_error *
         return run_sql(store, "PRAGMA query_only = ON", err);
     if (sqlite3_db_readonly(store->connection, "main") == 1)
         return fail(store, SQLITE_READONLY, err);
-    status = run_sql(store, "PRAGMA main.journal_mode = WAL", err);
+    status = set_wal(store, err);
     if (status == ERNIE_OK)
         status = has_collection(store, &has, err);
     if (status == ERNIE_OK && !has && mode == STORE_CREATE)
