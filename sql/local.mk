@@ -6,15 +6,16 @@ libstore_la_SOURCES = \
 	sql/fts_tokenizer.c sql/fts_tokenizer.h \
 	sql/sqlite.h \
 	sql/statement.c sql/statement.h \
-	sql/store.c sql/store.h
-nodist_libstore_la_SOURCES = sql/schema_sql.h sql/upgrade_1_2_sql.h
+	sql/store.c sql/store.h \
+	sql/word_index.c sql/word_index.h
+nodist_libstore_la_SOURCES = sql/schema_sql.h sql/upgrade_1_2_sql.h sql/words_sql.h
 libstore_la_CPPFLAGS = $(AM_CPPFLAGS) -Isql $(SQLITE_CFLAGS)
 libstore_la_LIBADD = libwords.la $(SQLITE_LIBS)
 
-EXTRA_DIST += sql/schema.sql sql/upgrade_1_2.sql sql/vectors.sql sql/README.md
+EXTRA_DIST += sql/schema.sql sql/upgrade_1_2.sql sql/vectors.sql sql/words.sql sql/README.md
 
 # The schema and its upgrades, each as a C string: sql/x.sql is x_sql.
-store_sql = sql/schema_sql.h sql/upgrade_1_2_sql.h
+store_sql = sql/schema_sql.h sql/upgrade_1_2_sql.h sql/words_sql.h
 $(store_sql): sql/%_sql.h: sql/%.sql
 	$(AM_V_GEN)$(MKDIR_P) sql && { \
 	  echo 'static const char $*_sql[] ='; \
@@ -23,7 +24,8 @@ $(store_sql): sql/%_sql.h: sql/%.sql
 BUILT_SOURCES += $(store_sql)
 CLEANFILES += $(store_sql)
 # Built sources are made first by `make` and `make check`, not by `make check_store`.
-sql/libstore_la-store.lo sql/libstore_ext_la-store.lo: $(store_sql)
+sql/libstore_la-store.lo sql/libstore_ext_la-store.lo \
+sql/libstore_la-word_index.lo sql/libstore_ext_la-word_index.lo: $(store_sql)
 
 # The tables behind a virtual table, with "$_" for the prefix of their names
 # (collection_sql).

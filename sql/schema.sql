@@ -89,6 +89,27 @@ CREATE TABLE ernie_log (
     mark     INTEGER NOT NULL DEFAULT (random())
 );
 
+-- The words of chunks, for keyword search, are in ernie_words (words.sql), which is made from
+-- the rows as the vector index is. It keeps no text: to take words out of it, one must give
+-- it the same text once more, and have its tokenizer, which not every program has that may
+-- change rows. So triggers note here each chunk that came, went or was changed, with what
+-- ernie_words still has of it; who has the tokenizer and writes next, brings it up to date.
+-- Until then a chunk that is gone is a hit without a row.
+CREATE TABLE ernie_words_pending (
+    chunk_id INTEGER PRIMARY KEY,
+    title    TEXT, -- what ernie_words has of the chunk; NULL, all three, when it has nothing
+    heading  TEXT,
+    text     TEXT
+);
+
+-- What ernie_words has, of each chunk.
+CREATE VIEW ernie_words_source (id, title, heading, text) AS
+    SELECT c.id, d.title, c.heading, c.text
+    FROM ernie_chunks c JOIN ernie_documents d ON d.id = c.document_id
+    WHERE NOT EXISTS (SELECT 1 FROM ernie_words_pending p WHERE p.chunk_id = c.id)
+    UNION ALL
+    SELECT chunk_id, title, heading, text FROM ernie_words_pending WHERE text IS NOT NULL;
+
 -- Triggers keep the tables together and write the log whatever program changes the
 -- rows: DELETE FROM ernie_documents WHERE path LIKE 'old/%' is enough, with foreign
 -- keys enforced or not. Members go with their container, theirs with them: all in one
@@ -108,6 +129,10 @@ CREATE TRIGGER ernie_documents_delete BEFORE DELETE ON ernie_documents BEGIN
 END;
 
 CREATE TRIGGER ernie_chunks_delete BEFORE DELETE ON ernie_chunks BEGIN
+    INSERT INTO ernie_words_pending
+    SELECT OLD.id, d.title, OLD.heading, OLD.text FROM ernie_documents d
+    WHERE d.id = OLD.document_id
+    AND NOT EXISTS (SELECT 1 FROM ernie_words_pending WHERE chunk_id = OLD.id);
     DELETE FROM ernie_embeddings WHERE chunk_id = OLD.id;
     INSERT INTO ernie_log (op, chunk_id) VALUES ('delete', OLD.id);
 END;
@@ -118,4 +143,22 @@ END;
 
 CREATE TRIGGER ernie_embeddings_replace AFTER UPDATE ON ernie_embeddings BEGIN
     INSERT INTO ernie_log (op, chunk_id) VALUES ('replace', NEW.chunk_id);
+END;
+
+CREATE TRIGGER ernie_chunks_add AFTER INSERT ON ernie_chunks BEGIN
+    INSERT INTO ernie_words_pending (chunk_id) VALUES (NEW.id);
+END;
+
+CREATE TRIGGER ernie_documents_update BEFORE UPDATE OF title ON ernie_documents
+WHEN OLD.title IS NOT NEW.title BEGIN
+    INSERT INTO ernie_words_pending
+    SELECT c.id, OLD.title, c.heading, c.text FROM ernie_chunks c WHERE c.document_id = OLD.id
+    AND NOT EXISTS (SELECT 1 FROM ernie_words_pending WHERE chunk_id = c.id);
+END;
+
+CREATE TRIGGER ernie_chunks_update BEFORE UPDATE OF document_id, heading, text ON ernie_chunks BEGIN
+    INSERT INTO ernie_words_pending
+    SELECT OLD.id, d.title, OLD.heading, OLD.text FROM ernie_documents d
+    WHERE d.id = OLD.document_id
+    AND NOT EXISTS (SELECT 1 FROM ernie_words_pending WHERE chunk_id = OLD.id);
 END;

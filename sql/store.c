@@ -22,6 +22,7 @@
 #include "sql/fts_tokenizer.h"
 #include "sql/sqlite.h"
 #include "sql/statement.h"
+#include "sql/word_index.h"
 
 #define SCHEMA_VERSION 2
 #define BUSY_TIMEOUT_MS 5000
@@ -112,6 +113,7 @@ struct store {
     int in_hosts; /* the first of them found a transaction of the host's */
     struct buffer held; /* the strings that the last call gave out */
     struct collection *collection;
+    struct word_index *words;
     struct statements statements;
 };
 
@@ -131,12 +133,14 @@ static void keep_statements(struct store *store)
 {
     statements_keep(&store->statements);
     collection_keep(store->collection);
+    word_index_keep(store->words);
 }
 
 static void let_statements_go(struct store *store)
 {
     statements_let_go(&store->statements);
     collection_let_go(store->collection);
+    word_index_let_go(store->words);
 }
 
 static int run_with_id(struct store *store, enum statement which, int64_t id, ernie_error *err)
@@ -230,6 +234,8 @@ static int create_collection(struct store *store, ernie_error *err)
     if (status == ERNIE_OK && !has)
         status = run_sql(store, schema_sql, err);
     if (status == ERNIE_OK)
+        status = word_index_make(store->words, err);
+    if (status == ERNIE_OK)
         status = store_commit(store, err);
     if (status != ERNIE_OK)
         store_rollback(store);
@@ -246,7 +252,7 @@ static int schema_version(struct store *store, long *out, ernie_error *err)
     return status;
 }
 
-/* The schema as it is now, in one transaction. */
+/* The schema as it is now and the words of all chunks, in one transaction. */
 static int upgrade_collection(struct store *store, ernie_error *err)
 {
     long version;
@@ -258,6 +264,8 @@ static int upgrade_collection(struct store *store, ernie_error *err)
     status = schema_version(store, &version, err);
     if (status == ERNIE_OK && version == 1)
         status = run_sql(store, upgrade_1_2_sql, err);
+    if (status == ERNIE_OK)
+        status = word_index_make(store->words, err);
     if (status == ERNIE_OK)
         status = store_commit(store, err);
     if (status != ERNIE_OK)
@@ -336,6 +344,8 @@ static int store_new(struct sqlite3 *connection, int is_ours, struct store **out
     if (status == ERNIE_OK)
         status = statements_init(&store->statements, connection, store->path, N_STATEMENTS, sql_of,
                                  err);
+    if (status == ERNIE_OK)
+        status = word_index_new(connection, store->path, &store->words, err);
     if (status == ERNIE_OK && register_tokenizer(connection) != SQLITE_OK)
         status = error_set(err, ERNIE_ENOMEM, "database: out of memory");
     if (status != ERNIE_OK) {
@@ -487,7 +497,7 @@ static int set_wal(struct store *store, ernie_error *err)
 static int prepare_mode(struct store *store, enum store_mode mode, ernie_error *err)
 {
     long version = SCHEMA_VERSION;
-    int status, has;
+    int status, has, has_words = 1;
 
     if (mode == STORE_READ)
         return run_sql(store, "PRAGMA query_only = ON", err);
@@ -502,7 +512,9 @@ static int prepare_mode(struct store *store, enum store_mode mode, ernie_error *
         status = create_collection(store, err);
     if (status == ERNIE_OK && has)
         status = schema_version(store, &version, err);
-    if (status == ERNIE_OK && version == 1)
+    if (status == ERNIE_OK && has)
+        status = word_index_is_there(store->words, &has_words, err);
+    if (status == ERNIE_OK && (version == 1 || (version == SCHEMA_VERSION && !has_words)))
         status = upgrade_collection(store, err);
     return status;
 }
@@ -560,6 +572,7 @@ void store_close(struct store *store)
     if (store == NULL)
         return;
     collection_free(store->collection);
+    word_index_free(store->words);
     statements_reset(&store->statements);
     if (store->is_ours)
         sqlite3_close(store->connection);
@@ -624,7 +637,9 @@ int store_commit(struct store *store, ernie_error *err)
 
     if (store->depth == 0)
         return error_set(err, ERNIE_EINVAL, "%s: no transaction to commit", store->path);
-    status = run_sql(store, in_savepoint(store) ? "RELEASE ernie" : "COMMIT", err);
+    status = word_index_sync(store->words, err);
+    if (status == ERNIE_OK)
+        status = run_sql(store, in_savepoint(store) ? "RELEASE ernie" : "COMMIT", err);
     if (status == ERNIE_OK)
         leave_transaction(store);
     return status;
@@ -646,14 +661,17 @@ int store_snapshot_begin(struct store *store, uint64_t *seq, ernie_error *err)
 {
     int status = collection_snapshot_begin(store->collection, seq, err);
 
-    if (status == ERNIE_OK)
+    if (status == ERNIE_OK) {
         statements_keep(&store->statements);
+        word_index_keep(store->words);
+    }
     return status;
 }
 
 void store_snapshot_end(struct store *store)
 {
     statements_let_go(&store->statements);
+    word_index_let_go(store->words);
     collection_snapshot_end(store->collection);
 }
 
@@ -1027,7 +1045,9 @@ int store_chunk_add(struct store *store, const struct store_chunk *chunk, int64_
     if (status != ERNIE_OK)
         return status;
     added = sqlite3_last_insert_rowid(store->connection);
-    status = collection_vector_put(store->collection, added, chunk->embedding, chunk->dim, err);
+    status = word_index_add(store->words, added, err);
+    if (status == ERNIE_OK)
+        status = collection_vector_put(store->collection, added, chunk->embedding, chunk->dim, err);
     if (status == ERNIE_OK)
         *id = added;
     return status;
@@ -1085,6 +1105,19 @@ int store_hit_get(struct store *store, int64_t chunk_id, struct store_hit *out, 
     hit.text = store->held.data + text;
     *out = hit;
     return ERNIE_OK;
+}
+
+/* ---- words ------------------------------------------------------------- */
+
+int store_words_search(struct store *store, const char *query, size_t size,
+                       struct word_hits *out, ernie_error *err)
+{
+    return word_index_search(store->words, query, size, out, err);
+}
+
+int store_words_rebuild(struct store *store, ernie_error *err)
+{
+    return word_index_rebuild(store->words, err);
 }
 
 /* ---- upkeep ------------------------------------------------------------ */
@@ -1153,6 +1186,8 @@ int store_check(struct store *store, size_t dim, void (*report)(void *data, cons
         status = findings_query(&findings, queries[i], err);
     if (status == ERNIE_OK)
         status = collection_check(store->collection, dim, 0, &findings, err);
+    if (status == ERNIE_OK)
+        status = word_index_check(store->words, &findings, err);
     *n_findings = findings.n;
     return status;
 }

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "sql/collection.h"
+#include "sql/word_index.h"
 
 struct sqlite3;
 struct store;
@@ -133,7 +134,7 @@ struct store_chunk {
     size_t dim;
 };
 
-/* Adds a chunk with its embedding and logs it. Ids grow and are never used again.
+/* Adds a chunk with its words and its embedding and logs it. Ids grow and are never used again.
  * ERNIE_ECORRUPT when there is no such document, or the ordinal is taken. */
 int store_chunk_add(struct store *store, const struct store_chunk *chunk, int64_t *id,
                     ernie_error *err);
@@ -159,6 +160,14 @@ struct store_hit {
 /* *found is 0 when the chunk is gone. */
 int store_hit_get(struct store *store, int64_t chunk_id, struct store_hit *out, int *found,
                   ernie_error *err);
+
+/* Every chunk that a query (words/match.h) finds. Chunks that another program has deleted
+ * may be among them. */
+int store_words_search(struct store *store, const char *query, size_t size,
+                       struct word_hits *out, ernie_error *err);
+/* Makes the words again from the chunks' texts; in a transaction. */
+int store_words_rebuild(struct store *store, ernie_error *err);
+
 /* ---- upkeep ---- */
 
 struct store_counts {
@@ -173,9 +182,9 @@ int store_text_bytes(struct store *store, uint64_t *out, ernie_error *err);
 
 /* SQLite's integrity and foreign key checks, chunks without embedding and the other
  * way round, checksums, lengths, vectors that are not finite or not of length 1
- * (dim 0: vectors are left out), log against rows. report is called for each finding,
- * at most 100 of each kind that is not a vector's; n_findings counts them. Returns
- * ERNIE_OK whatever was found. */
+ * (dim 0: vectors are left out), log against rows, words against texts. report is called
+ * for each finding, at most 100 of each kind that is not a vector's; n_findings counts
+ * them. Returns ERNIE_OK whatever was found. */
 int store_check(struct store *store, size_t dim, void (*report)(void *data, const char *finding),
                 void *data, size_t *n_findings, ernie_error *err);
 

@@ -448,6 +448,19 @@ int ernie_rebuild(ernie_database *database, ernie_error *err)
 {
     int status = database_check_model(database, err);
 
-    return status == ERNIE_OK ? nearest_save(&database->nearest, 1, 0, NULL, err)
-                              : status;
+    if (status == ERNIE_OK && !database->writable)
+        status = error_set(err, ERNIE_EINVAL, "%s: opened for reading only",
+                           store_path(database->store));
+    if (status == ERNIE_OK)
+        status = store_begin(database->store, err);
+    if (status != ERNIE_OK)
+        return status;
+    status = store_words_rebuild(database->store, err);
+    if (status == ERNIE_OK)
+        status = store_commit(database->store, err);
+    if (status != ERNIE_OK) {
+        store_rollback(database->store);
+        return status;
+    }
+    return nearest_save(&database->nearest, 1, 0, NULL, err);
 }

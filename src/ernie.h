@@ -450,7 +450,7 @@ ERNIE_API int ernie_verify(ernie_database *database,
                            void (*report)(void *data, const char *finding), void *data,
                            ernie_error *err);
 
-/* Builds the vector index again from the rows. */
+/* Makes the words and the vector index again from the rows. */
 ERNIE_API int ernie_rebuild(ernie_database *database, ernie_error *err);
 
 /* Embeds every stored chunk again with another model and rebuilds the index: the

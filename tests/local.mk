@@ -59,6 +59,12 @@ check_store_SOURCES = tests/check_store.c
 check_store_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
 check_store_LDADD = libstore.la libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += check_word_index
+
+check_word_index_SOURCES = tests/check_word_index.c tests/faults.h
+check_word_index_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
+check_word_index_LDADD = libstore.la libbase.la $(CHECK_LIBS) $(SQLITE_LIBS)
+
 check_PROGRAMS += check_kernel check_encoder check_model
 
 check_kernel_SOURCES = tests/check_kernel.c
