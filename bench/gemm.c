@@ -225,10 +225,8 @@ static void add_ours(struct table *table, int is_i8)
     const size_t n = kernel_list(kernels);
 
     for (size_t i = 0; i < n; i++)
-        /* VNNI is of int8 alone, and BF16 of attention: else the product is that of the
-         * set below. */
-        if (strstr(kernels[i]->name, "bf16") == NULL &&
-            (is_i8 || strstr(kernels[i]->name, "vnni") == NULL))
+        /* VNNI is of int8 alone: else the product is that of the set below. */
+        if (is_i8 || strstr(kernels[i]->name, "vnni") == NULL)
             add(table, (struct contender){ .name = kernels[i]->name,
                                            .kernel = kernels[i],
                                            .is_i8 = is_i8,

@@ -175,11 +175,11 @@ END_TEST
 START_TEST(test_attend)
 {
     static const size_t sizes[] = { 1, 2, 5, 26, 32, 40, 64, 72 };
-    enum { MAX_T = 70, MAX_D = 72, LD = 3 * MAX_D + 5 };
+    enum { MAX_T = 140, MAX_D = 72, LD = 3 * MAX_D + 5 };
     float *rows = malloc(MAX_T * LD * sizeof *rows), *context = malloc(MAX_T * LD * sizeof *rows);
 
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
-        for (size_t n = 1; n <= MAX_T; n += n < 36 ? 1 : 11) {
+        for (size_t n = 1; n <= MAX_T; n += n < 36 ? 1 : 17) {
             const size_t d = sizes[s];
             void *scratch = aligned_alloc(64, attention_scratch(n, d));
 
@@ -187,7 +187,7 @@ START_TEST(test_attend)
             for (int form = 0; form < 2; form++) {
                 for (size_t i = 0; i < MAX_T * LD; i++)
                     context[i] = 42;
-                (form ? kernels[_i]->attend_bf16 : kernels[_i]->attend)(
+                (form ? kernels[_i]->attend_i8 : kernels[_i]->attend)(
                     n, d, rows, rows + MAX_D, rows + 2 * MAX_D, LD, context, LD, scratch);
                 for (size_t t = 0; t < n; t++) {
                     double weight[MAX_T], sum = 0, greatest = -INFINITY;
@@ -217,6 +217,24 @@ START_TEST(test_attend)
     }
     free(rows);
     free(context);
+}
+END_TEST
+
+/* What a model's weights make too large must show in its embeddings. */
+START_TEST(test_attend_keeps_what_is_not_finite)
+{
+    enum { T = 20, D = 40, LD = 3 * D };
+    float rows[T * LD], context[T * D];
+    void *scratch = aligned_alloc(64, attention_scratch(T, D));
+
+    for (int form = 0; form < 4; form++) {
+        fill(T * LD, rows, 70, 3);
+        rows[7 * LD + 11 + (form & 2 ? 2 * D : 0)] = INFINITY; /* a query, or a value */
+        (form & 1 ? kernels[_i]->attend_i8 : kernels[_i]->attend)(
+            T, D, rows, rows + D, rows + 2 * D, LD, context, D, scratch);
+        ck_assert(!isfinite(context[7 * D + 11]));
+    }
+    free(scratch);
 }
 END_TEST
 
@@ -455,7 +473,8 @@ int main(void)
 {
     const TTest *tests[] = { test_dot, test_add, test_rotate, test_add_gelu_is_the_exact_one,
                              test_add_gelu_tails, test_softmax, test_layer_norm,
-                             test_attend, test_quantize, test_multiply_i8_on_every_tail,
+                             test_attend, test_attend_keeps_what_is_not_finite,
+                             test_quantize, test_multiply_i8_on_every_tail,
                              test_multiply_i8_does_not_saturate,
                              test_multiply_f32_on_every_tail, test_scan_i8_on_every_width };
     Suite *s = suite_create("kernel");

@@ -1,5 +1,5 @@
-/* Attention in bfloat16 with sums in float32, for the tables whose CPUs multiply such
- * numbers: the file that includes this, after kernel_loops.h, has multiply_panels. */
+/* Attention in bfloat16 with sums in float32: the file that includes this, after
+ * kernel_loops.h, has multiply_panels. */
 #define LOG2_E 1.44269504f
 
 static inline void round_row(size_t n, const float *x, float scale, uint16_t *out)
@@ -132,8 +132,8 @@ static inline float weigh_row(const struct head *head, const float *scores, uint
     return _mm512_reduce_add_ps(sum);
 }
 
-static void attend_bf16(size_t n, size_t head_size, const float *query, const float *key,
-                        const float *value, size_t ld, float *context, size_t ldc, void *scratch)
+static void attend_i8(size_t n, size_t head_size, const float *query, const float *key,
+                      const float *value, size_t ld, float *context, size_t ldc, void *scratch)
 {
     struct head head;
 

@@ -70,10 +70,7 @@ size_t kernel_list(const struct kernel *out[KERNEL_MAX])
     if (!__builtin_cpu_supports("avx512vnni"))
         return n;
     out[n++] = &kernel_avx512vnni;
-    if (!has(BF16_BIT))
-        return n;
-    out[n++] = &kernel_avx512bf16;
-    if (has_amx())
+    if (has(BF16_BIT) && has_amx())
         out[n++] = &kernel_amx;
 #endif
     return n;

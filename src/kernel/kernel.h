@@ -62,7 +62,7 @@ struct scan_query {
     int32_t high_sum;
 };
 
-#define KERNEL_MAX 7
+#define KERNEL_MAX 6
 
 struct kernel { /* one table an instruction set */
     const char *name;
@@ -97,10 +97,10 @@ struct kernel { /* one table an instruction set */
      * multiple of 64. */
     void (*attend)(size_t n, size_t head_size, const float *query, const float *key,
                    const float *value, size_t ld, float *context, size_t ldc, void *scratch);
-    /* The same for a model with int8 weights: may round to 8 bits of mantissa. */
-    void (*attend_bf16)(size_t n, size_t head_size, const float *query, const float *key,
-                        const float *value, size_t ld, float *context, size_t ldc,
-                        void *scratch);
+    /* The same for a model with int8 weights: may round queries, keys, values and weights
+     * to 8 bits. */
+    void (*attend_i8)(size_t n, size_t head_size, const float *query, const float *key,
+                      const float *value, size_t ld, float *context, size_t ldc, void *scratch);
 
     /* x [n] as q [n] in 0..255 with the scale and zero point that its least and
      * greatest number and 0 ask for; 0 stays exact. */
@@ -134,8 +134,7 @@ extern const struct kernel kernel_avx2;       /* AVX2 and FMA */
 extern const struct kernel kernel_avxvnni;    /* and AVX-VNNI */
 extern const struct kernel kernel_avx512;     /* AVX-512 F, BW, DQ and VL */
 extern const struct kernel kernel_avx512vnni; /* and AVX-512 VNNI */
-extern const struct kernel kernel_avx512bf16; /* and AVX-512 BF16 */
-extern const struct kernel kernel_amx;        /* and AMX int8 and bf16 */
+extern const struct kernel kernel_amx;        /* and AVX-512 BF16, AMX int8 and bf16 */
 #endif
 
 /* Bytes that multiply_f32 needs for n_rows rows of n_in numbers, on any table. */

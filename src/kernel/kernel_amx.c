@@ -16,7 +16,7 @@
 
 #define TILES_NEED_SETUP
 #define OWN_MULTIPLY_F32
-#define ATTEND_BF16 attend_bf16
+#define ATTEND_I8 attend_i8
 
 static inline void tiles_begin(void)
 {
@@ -206,8 +206,8 @@ static void multiply_16_f32(size_t n_in, const uint16_t *x, size_t n_low, const 
 static void multiply_f32(const struct matrix_f32 *w, size_t n_rows, const float *x, size_t ldx,
                          size_t n_in, enum epilogue epilogue, float *y, size_t ldy,
                          void *scratch);
-static void attend_bf16(size_t n, size_t head_size, const float *query, const float *key,
-                        const float *value, size_t ld, float *context, size_t ldc, void *scratch);
+static void attend_i8(size_t n, size_t head_size, const float *query, const float *key,
+                      const float *value, size_t ld, float *context, size_t ldc, void *scratch);
 /* Both come after the loops, of which they use some. */
 
 #include "kernel/scan_vnni512.h"

@@ -228,8 +228,8 @@ static inline size_t rows_of_block(size_t n_rows, size_t tile_rows)
 #include "kernel/product_loops.h"
 #endif
 
-#ifndef ATTEND_BF16
-#define ATTEND_BF16 attend
+#ifndef ATTEND_I8
+#define ATTEND_I8 attend
 #endif
 
 /* ---- int8 -------------------------------------------------------------- */
@@ -318,5 +318,5 @@ static void scan_i8(size_t n_rows, size_t n, const int8_t *rows, const struct sc
 
 const struct kernel KERNEL_TABLE = {
     KERNEL_NAME, dot, add, add_gelu, softmax, layer_norm, rotate,
-    attend, ATTEND_BF16, quantize, multiply_i8, pack_f32, multiply_f32, scan_i8,
+    attend, ATTEND_I8, quantize, multiply_i8, pack_f32, multiply_f32, scan_i8,
 };

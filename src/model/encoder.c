@@ -199,7 +199,7 @@ static void attend_all(const struct part *part, const struct layer *layer,
     void (*attend)(size_t, size_t, const float *, const float *, const float *, size_t, float *,
                    size_t, void *) =
         layer->query_key_value.f32.packed != NULL ? encoder->kernel->attend
-                                                  : encoder->kernel->attend_bf16;
+                                                  : encoder->kernel->attend_i8;
     const size_t hidden_size = config->hidden_size, head_size = hidden_size / config->n_heads;
     const size_t n_rotated = config->positions != POSITION_ROTARY ? 0 : config->rotary_value ? 3 : 2;
     size_t first, end;
