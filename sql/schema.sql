@@ -54,6 +54,9 @@ CREATE TABLE ernie_documents (
 CREATE INDEX ernie_documents_container ON ernie_documents (container_id)
     WHERE container_id IS NOT NULL;
 
+-- A file of a new name is known by its bytes.
+CREATE INDEX ernie_documents_hash ON ernie_documents (hash);
+
 -- What is embedded and found: some sentences of a document. A changed document gets
 -- new chunks with new ids, so that an index made before the change names none of them.
 CREATE TABLE ernie_chunks (

@@ -37,6 +37,8 @@ enum statement {
     DOCUMENT_PUT,
     DOCUMENT_TOUCH,
     DOCUMENT_MOVE,
+    DOCUMENT_RENAME,
+    DOCUMENT_TWINS,
     DOCUMENT_DELETE,
     MEMBERS_DELETE,
     DOCUMENT_PATHS,
@@ -76,6 +78,10 @@ static const char *const sql_of[N_STATEMENTS] = {
     [DOCUMENT_TOUCH] = "UPDATE main.ernie_documents SET size_bytes = ?3, mtime_ns = ?4,"
                        " ctime_ns = ?5, checked_ns = ?6 WHERE root_id = ?1 AND path = ?2",
     [DOCUMENT_MOVE] = "UPDATE main.ernie_documents SET root_id = ?2, path = ?3 WHERE id = ?1",
+    [DOCUMENT_RENAME] = "UPDATE main.ernie_documents SET root_id = ?2, path = ?3, size_bytes = ?4,"
+                        " mtime_ns = ?5, ctime_ns = ?6, checked_ns = ?7 WHERE id = ?1 RETURNING id",
+    [DOCUMENT_TWINS] = "SELECT id, root_id, path, extractor_version FROM main.ernie_documents WHERE hash = ?1"
+                       " AND failure IS NULL AND root_id <> 0 LIMIT 1000",
     [DOCUMENT_DELETE] = "DELETE FROM main.ernie_documents WHERE id = ?1",
     [MEMBERS_DELETE] = "DELETE FROM main.ernie_documents WHERE container_id = ?1",
     [DOCUMENT_PATHS] = "SELECT id, path FROM main.ernie_documents WHERE root_id = ?1",
@@ -939,6 +945,62 @@ int store_document_touch(struct store *store, const struct store_document *docum
     bind_integer(&query, 5, document->ctime_ns);
     bind_integer(&query, 6, document->checked_ns);
     return query_run(&query, err);
+}
+
+int store_document_rename(struct store *store, const struct store_document *document,
+                          ernie_error *err)
+{
+    struct store_document there;
+    struct query query;
+    int found, is_done = 0;
+    int status = store_document_find(store, document->root_id, document->path, &there, &found, err);
+
+    if (status == ERNIE_OK && found && there.id != document->id)
+        status = store_document_delete(store, there.id, err);
+    if (status != ERNIE_OK)
+        return status;
+    query = query_start(&store->statements, DOCUMENT_RENAME);
+    bind_integer(&query, 1, document->id);
+    bind_integer(&query, 2, document->root_id);
+    bind_path(&query, 3, document->path);
+    bind_integer(&query, 4, (int64_t)document->size_bytes);
+    bind_integer(&query, 5, document->mtime_ns);
+    bind_integer(&query, 6, document->ctime_ns);
+    bind_integer(&query, 7, document->checked_ns);
+    while (query_row(&query))
+        is_done = 1;
+    status = query_end(&query, ERNIE_OK, err);
+    if (status == ERNIE_OK && !is_done)
+        status = error_set(err, ERNIE_EBUSY, "%s: another process removed a document meanwhile",
+                           store->path);
+    return status;
+}
+
+int store_document_twins(struct store *store, const uint8_t hash[16], store_document_fn fn,
+                         void *data, ernie_error *err)
+{
+    struct query query = query_start(&store->statements, DOCUMENT_TWINS);
+    int status = ERNIE_OK, stop = 0;
+
+    bind_bytes(&query, 1, hash, 16);
+    while (status == ERNIE_OK && !stop && query_row(&query)) {
+        struct store_document document = { .id = column_integer(&query, 0),
+                                           .root_id = column_integer(&query, 1),
+                                           .extractor_version = column_integer(&query, 3) };
+        struct buffer path = { 0 };
+        size_t size;
+        const void *bytes = column_bytes(&query, 2, &size);
+
+        buffer_append(&path, bytes, size);
+        document.path = path.data;
+        memcpy(document.hash, hash, sizeof document.hash);
+        if (path.failed || path.data == NULL)
+            status = out_of_memory(store, err);
+        else
+            status = fn(data, &document, &stop, err);
+        buffer_reset(&path);
+    }
+    return query_end(&query, status, err);
 }
 
 int store_document_delete(struct store *store, int64_t id, ernie_error *err)

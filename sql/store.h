@@ -109,6 +109,16 @@ int store_document_put(struct store *store, const struct store_document *documen
 /* Updates size, times and checked_ns only: the content was seen to be the same. */
 int store_document_touch(struct store *store, const struct store_document *document,
                          ernie_error *err);
+/* The document of this id has root, path, size and times of document from now on: its file
+ * has another name. Chunks and vectors stay. What had that path goes. */
+int store_document_rename(struct store *store, const struct store_document *document,
+                          ernie_error *err);
+/* Calls fn for each document of a file with these bytes (id, root_id, path, hash and
+ * extractor_version are set), a thousand at most, until *stop is set. fn may not call the store. */
+typedef int (*store_document_fn)(void *data, const struct store_document *document, int *stop,
+                                 ernie_error *err);
+int store_document_twins(struct store *store, const uint8_t hash[16], store_document_fn fn,
+                         void *data, ernie_error *err);
 /* Removes a document, its chunks and vectors, and its members with theirs, and logs it;
  * fine when it is gone. */
 int store_document_delete(struct store *store, int64_t id, ernie_error *err);

@@ -13,6 +13,7 @@ ALTER TABLE ernie_documents ADD COLUMN container_id INTEGER REFERENCES ernie_doc
 ALTER TABLE ernie_documents ADD COLUMN extractor_version INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX ernie_documents_container ON ernie_documents (container_id)
     WHERE container_id IS NOT NULL;
+CREATE INDEX ernie_documents_hash ON ernie_documents (hash);
 
 ALTER TABLE ernie_chunks ADD COLUMN page INTEGER;
 ALTER TABLE ernie_chunks ADD COLUMN heading TEXT NOT NULL DEFAULT '';

@@ -330,7 +330,7 @@ struct ernie_progress {
 };
 
 /* Called from the thread that called the library. Anything but 0 stops the work
- * after the current document; what was reported done stays done. */
+ * after the current documents; what was reported done stays done. */
 typedef int (*ernie_progress_fn)(void *data, const struct ernie_progress *progress);
 
 struct ernie_index_options {
@@ -340,19 +340,23 @@ struct ernie_index_options {
     int hidden;                  /* take files and folders whose name starts with a dot */
     int unconfined;              /* read PDF, Office, mail and archives also where the system
                                   * cannot confine the programs that do: for trusted files */
+    int prune; /* remove what is indexed of a path that is missing or an empty folder: else
+                * it is kept, for it may be on a drive that is not there at present */
     ernie_progress_fn progress;  /* may be NULL */
     void *progress_data;
 };
 
 struct ernie_index_report {
     size_t n_added, n_changed, n_unchanged, n_removed, n_failed, n_skipped; /* files */
-    size_t n_chunks;                                                        /* embedded */
+    size_t n_moved;  /* files that have another name now, and were not embedded again */
+    size_t n_kept;   /* documents of paths that are missing or empty */
+    size_t n_chunks; /* embedded */
 };
 
 /* Brings the collection up to date with files and folders: new and changed
- * files are read, cut into chunks and embedded with the model's passage prompt, deleted ones are removed, and
- * the rest are left alone. Each document is one transaction. options and report
- * may be NULL. A file that cannot be read is counted and reported, and does not
+ * files are read, cut into chunks and embedded with the model's passage prompt, deleted ones are
+ * removed, those of another name keep their rows, and the rest are left alone. Each document is
+ * written whole or not at all; some share a transaction. options and report may be NULL. A file that cannot be read is counted and reported, and does not
  * stop the others. */
 ERNIE_API int ernie_index(ernie_database *database, size_t n_paths, const char *const *paths,
                           const struct ernie_index_options *options,

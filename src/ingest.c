@@ -1,6 +1,6 @@
 /* Documents on their way in: file -> text -> chunks -> embeddings -> rows. Files
  * are read and cut one after another, their chunks are embedded many at a time on
- * all threads, and each document is then written in a transaction of its own. While
+ * all threads, and these are then written in one transaction, each document whole. While
  * one batch of documents is with the encoder, the one before is written and the next
  * is read. */
 #include <errno.h>
@@ -19,6 +19,7 @@
 #include "document/helper.h"
 #include "embedder.h"
 #include "encode.h"
+#include "ingest.h"
 #include "model/model.h"
 #include "scan.h"
 
@@ -35,9 +36,10 @@ struct job {
     struct store_document document; /* its strings are those of the job */
     struct extract extract;
     struct chunk_list chunks;
-    char *path; /* of a member; a file's is the scan's */
+    char *path; /* that document has, when it is a file's or a member's */
     char *failure;
     int same_bytes; /* as the store has: only the times are new */
+    int is_moved;   /* and document.id is that of a file that had another name */
 };
 
 /* Documents that are embedded together. */
@@ -508,7 +510,18 @@ static int take_complex(struct ingest *ingest, const struct scan_file *scanned, 
 
 /* ---- any file ---------------------------------------------------------- */
 
-/* Makes the file, and the documents in it, jobs. One that becomes none (gone, nothing that
+/* A file of a new name may be a document of before. */
+static int find_moved(struct ingest *ingest, const struct scan_file *scanned, struct job *job,
+                      ernie_error *err)
+{
+    int status = scan_find_moved(&ingest->scan, ingest->database->store, scanned,
+                                 job->document.hash, &job->document.id, err);
+
+    job->is_moved = job->same_bytes = status == ERNIE_OK && job->document.id != 0;
+    return status;
+}
+
+/* Makes the file, whose path it takes over, and the documents in it, jobs. One that becomes none (gone, nothing that
  * can be read, not readable now) is reported as done. */
 static int take_file(struct ingest *ingest, const struct scan_file *scanned, ernie_error *err)
 {
@@ -518,8 +531,9 @@ static int take_file(struct ingest *ingest, const struct scan_file *scanned, ern
     const char *failure = NULL;
     int status, open_status;
 
+    job.path = scanned->path;
     job.document.root_id = scanned->place->root_id;
-    job.document.path = scanned->path;
+    job.document.path = job.path;
     job.document.extractor_version = EXTRACT_VERSION;
     open_status = open_file(ingest, scanned, &job.document, &opened, &why);
     status = is_stored(ingest, &job, &job.same_bytes, err);
@@ -532,9 +546,12 @@ static int take_file(struct ingest *ingest, const struct scan_file *scanned, ern
             ingest->report->n_skipped++;
             break;
         }
-        status = document_format_is_complex(opened.format)
-                     ? take_complex(ingest, scanned, &job, &opened, err)
-                     : take_text(ingest, &job, &opened.file, err);
+        if (job.document.id == 0)
+            status = find_moved(ingest, scanned, &job, err);
+        if (status == ERNIE_OK)
+            status = document_format_is_complex(opened.format)
+                         ? take_complex(ingest, scanned, &job, &opened, err)
+                         : take_text(ingest, &job, &opened.file, err);
         goto done;
     case ERNIE_ENOTFOUND: /* deleted since the scan; nothing keeps its rows */
         break;
@@ -638,38 +655,44 @@ static int write_chunks(struct ingest *ingest, const struct job *job, int64_t do
     return status;
 }
 
-/* One document, one transaction. */
+/* One document, within the batch's transaction. */
 static int write_job(struct ingest *ingest, const struct job *job, const float *embeddings,
                      int64_t *id, ernie_error *err)
 {
     struct store *store = ingest->database->store;
-    int status = database_begin(ingest->database, err);
+    int status;
 
-    if (status != ERNIE_OK)
-        return status;
-    if (ingest->database->dim != ingest->how.dim) {
-        /* Another process was the first to embed something, since this one began. */
-        status = error_set(err, ERNIE_EMISMATCH,
-                           "%s: its vectors have %zu numbers now, not %zu: index again",
-                           store_path(store), ingest->database->dim, ingest->how.dim);
-    } else if (job->same_bytes) {
-        *id = job->document.id;
-        status = store_document_touch(store, &job->document, err);
-    } else {
-        status = store_document_put(store, &job->document, id, err);
-        if (status == ERNIE_OK)
-            status = write_chunks(ingest, job, *id, embeddings, err);
+    *id = job->document.id;
+    if (job->is_moved)
+        return store_document_rename(store, &job->document, err);
+    if (job->same_bytes)
+        return store_document_touch(store, &job->document, err);
+    status = store_document_put(store, &job->document, id, err);
+    return status == ERNIE_OK ? write_chunks(ingest, job, *id, embeddings, err) : status;
+}
+
+static int write_jobs(struct ingest *ingest, const struct batch *batch, ernie_error *err)
+{
+    const float *embeddings = batch->embeddings;
+    int status = ERNIE_OK;
+
+    for (size_t i = 0; status == ERNIE_OK && i < batch->n_jobs; i++) {
+        const struct job *job = &batch->jobs[i];
+        int64_t id;
+
+        status = write_job(ingest, job, embeddings, &id, err);
+        embeddings += job->chunks.n * ingest->how.dim;
+        if (status == ERNIE_OK && id_set_add(&ingest->scan.kept, id) < 0)
+            status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
     }
-    if (status == ERNIE_OK)
-        status = store_commit(store, err);
-    if (status != ERNIE_OK)
-        store_rollback(store);
     return status;
 }
 
 static void count_job(struct ernie_index_report *report, const struct job *job)
 {
-    if (job->same_bytes)
+    if (job->is_moved)
+        report->n_moved++;
+    else if (job->same_bytes)
         report->n_unchanged++;
     else if (job->failure != NULL)
         report->n_failed++;
@@ -679,29 +702,59 @@ static void count_job(struct ernie_index_report *report, const struct job *job)
         report->n_added++;
 }
 
-static int batch_write(struct batch *batch, struct ingest *ingest, ernie_error *err)
+static int report_job(struct ingest *ingest, const struct job *job, ernie_error *err)
 {
-    const float *embeddings = batch->embeddings;
+    const struct store_document *document = &job->document;
+
+    if (document->container_id != 0) /* what was counted is the file it is in */
+        return report_progress(ingest, document->path, job->failure, err);
+    return report_file(ingest, document->path, document->size_bytes, job->failure, err);
+}
+
+/* What is committed is told of, all of it even when the first answer is to stop: so a caller
+ * knows of every document that is done. */
+static int report_jobs(struct ingest *ingest, const struct batch *batch, ernie_error *err)
+{
     int status = ERNIE_OK;
 
-    for (size_t i = 0; status == ERNIE_OK && i < batch->n_jobs; i++) {
-        struct job *job = &batch->jobs[i];
-        int64_t id;
+    for (size_t i = 0; i < batch->n_jobs; i++) {
+        ernie_error why;
+        int told;
 
-        status = write_job(ingest, job, embeddings, &id, err);
-        embeddings += job->chunks.n * ingest->how.dim;
-        if (status != ERNIE_OK)
-            break;
-        count_job(ingest->report, job);
-        if (id_set_add(&ingest->scan.kept, id) < 0)
-            status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
-        else if (job->document.container_id != 0) /* what was counted is the file it is in */
-            status = report_progress(ingest, job->document.path, job->failure, err);
-        else
-            status = report_file(ingest, job->document.path, job->document.size_bytes,
-                                 job->failure, err);
+        count_job(ingest->report, &batch->jobs[i]);
+        told = report_job(ingest, &batch->jobs[i], &why);
+        if (told != ERNIE_OK && status == ERNIE_OK)
+            status = error_set(err, told, "%s", why.message);
     }
     return status;
+}
+
+/* The documents of a batch share a transaction, because each costs the disk a flush: they
+ * are there all or none, and each is whole. */
+static int batch_write(struct batch *batch, struct ingest *ingest, ernie_error *err)
+{
+    struct store *store = ingest->database->store;
+    int status;
+
+    if (batch->n_jobs == 0)
+        return ERNIE_OK;
+    status = database_begin(ingest->database, err);
+    if (status != ERNIE_OK)
+        return status;
+    if (ingest->database->dim != ingest->how.dim)
+        /* Another process was the first to embed something, since this one began. */
+        status = error_set(err, ERNIE_EMISMATCH,
+                           "%s: its vectors have %zu numbers now, not %zu: index again",
+                           store_path(store), ingest->database->dim, ingest->how.dim);
+    if (status == ERNIE_OK)
+        status = write_jobs(ingest, batch, err);
+    if (status == ERNIE_OK)
+        status = store_commit(store, err);
+    if (status != ERNIE_OK) {
+        store_rollback(store);
+        return status;
+    }
+    return report_jobs(ingest, batch, err);
 }
 
 /* The encoder takes the batch that is full; the one it had is written meanwhile, and is
@@ -818,32 +871,25 @@ static int embed_files(struct ingest *ingest, ernie_error *err)
     int status = ERNIE_OK;
 
     ingest->now.stage = ERNIE_STAGE_EMBED;
-    for (size_t i = 0; status == ERNIE_OK && i < ingest->scan.n_files; i++)
-        status = take_file(ingest, &ingest->scan.file[i], err);
+    for (size_t i = 0; status == ERNIE_OK && i < ingest->scan.n_files; i++) {
+        struct scan_file file;
+
+        status = scan_file(&ingest->scan, i, &file, err);
+        if (status == ERNIE_OK)
+            status = take_file(ingest, &file, err);
+    }
     return status == ERNIE_OK ? flush(ingest, err) : status;
 }
 
-int ernie_index(ernie_database *database, size_t n_paths, const char *const *paths,
-                const struct ernie_index_options *options, struct ernie_index_report *report,
-                ernie_error *err)
+int ingest(struct ernie_database *database, const struct scan_request *request,
+           const struct ernie_index_options *options, struct ernie_index_report *report,
+           ernie_error *err)
 {
-    struct walk_options walk_options = { 0 };
-    struct ernie_index_report own_report;
-    ernie_error own_error;
     struct ingest ingest;
-    int status;
+    int status = ingest_init(&ingest, database, options, report, err);
 
-    report = report != NULL ? report : &own_report;
-    err = err != NULL ? err : &own_error;
-    if (options != NULL) {
-        walk_options.n_excludes = options->n_excludes;
-        walk_options.excludes = options->excludes;
-        walk_options.hidden = options->hidden;
-    }
-    status = ingest_init(&ingest, database, options, report, err);
     if (status == ERNIE_OK)
-        status = scan(database->store, n_paths, paths, &walk_options, report_scan, &ingest,
-                      report, &ingest.scan, err);
+        status = scan(database->store, request, report_scan, &ingest, report, &ingest.scan, err);
     if (status == ERNIE_OK)
         status = embed_files(&ingest, err);
     if (status == ERNIE_OK)
@@ -856,6 +902,24 @@ int ernie_index(ernie_database *database, size_t n_paths, const char *const *pat
         status = nearest_save(&database->nearest, 0, ingest.n_threads, NULL, err);
     ingest_reset(&ingest);
     return status;
+}
+
+int ernie_index(ernie_database *database, size_t n_paths, const char *const *paths,
+                const struct ernie_index_options *options, struct ernie_index_report *report,
+                ernie_error *err)
+{
+    struct scan_request request = { .n_paths = n_paths, .paths = paths };
+    struct ernie_index_report own_report;
+    ernie_error own_error;
+
+    if (options != NULL) {
+        request.prune = options->prune;
+        request.walk.n_excludes = options->n_excludes;
+        request.walk.excludes = options->excludes;
+        request.walk.hidden = options->hidden;
+    }
+    return ingest(database, &request, options, report != NULL ? report : &own_report,
+                  err != NULL ? err : &own_error);
 }
 
 /* Of title and text: a new title alone makes a new document too. */

@@ -25,7 +25,7 @@ lib_LTLIBRARIES += libernie.la
 libernie_la_SOURCES = \
 	src/convert.c \
 	src/embedder.c src/embedder.h \
-	src/ingest.c \
+	src/ingest.c src/ingest.h \
 	src/quantize.c \
 	src/vocabulary.c \
 	src/reembed.c \

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/system.h"
+#include "base/utf8.h"
 #include "document/extract.h"
 
 /* Removing a document costs a commit's fsync; many of them share one. */
@@ -37,6 +38,26 @@ const struct store_root *scan_find_root(const struct store_root *roots, size_t n
 
 /* ---- places ------------------------------------------------------------ */
 
+static int out_of_memory(ernie_error *err)
+{
+    return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+}
+
+/* The roots there are, read once and again after one was added. */
+static int read_roots(struct scan *scan, struct store *store, ernie_error *err)
+{
+    if (scan->root != NULL)
+        return ERNIE_OK;
+    return store_roots(store, &scan->root, &scan->n_roots, err);
+}
+
+static void forget_roots(struct scan *scan)
+{
+    store_roots_free(scan->root, scan->n_roots);
+    scan->root = NULL;
+    scan->n_roots = 0;
+}
+
 /* Whether one of the places so far holds path: it is then scanned already. */
 static int is_covered(const struct scan *scan, const char *path)
 {
@@ -50,71 +71,163 @@ static int is_covered(const struct scan *scan, const char *path)
     return 0;
 }
 
-/* Sets place from an absolute path: in a root there is already, or in a new one
- * (the folder itself, or the folder of a file). */
-static int set_place(struct scan_place *place, struct store *store, const char *path,
-                     int is_folder, ernie_error *err)
+static int add_place(struct scan *scan, int64_t root_id, const char *root, const char *below,
+                     ernie_error *err)
 {
-    struct store_root *roots;
+    struct scan_place *place = &scan->place[scan->n_places];
+
+    place->root_id = root_id;
+    place->root = memory_copy_text(root, strlen(root));
+    place->below = memory_copy_text(below, strlen(below));
+    if (place->root == NULL || place->below == NULL) {
+        memory_free(place->root);
+        memory_free(place->below);
+        return out_of_memory(err);
+    }
+    scan->n_places++;
+    return ERNIE_OK;
+}
+
+/* A place in a root there is. *is_known is 0 when no root holds it. */
+static int add_known_place(struct scan *scan, struct store *store, const char *path,
+                           int *is_known, ernie_error *err)
+{
     const struct store_root *root;
     const char *below;
-    size_t n_roots;
-    int status = store_roots(store, &roots, &n_roots, err);
+    int status = read_roots(scan, store, err);
 
     if (status != ERNIE_OK)
         return status;
-    root = scan_find_root(roots, n_roots, path, &below);
-    if (root != NULL) {
-        place->root_id = root->id;
-        place->root = memory_copy_text(root->path, strlen(root->path));
-        place->below = memory_copy_text(below, strlen(below));
-    } else {
-        const char *name = strrchr(path, '/') + 1;
+    root = scan_find_root(scan->root, scan->n_roots, path, &below);
+    *is_known = root != NULL;
+    return root != NULL ? add_place(scan, root->id, root->path, below, err) : ERNIE_OK;
+}
 
-        place->root = is_folder ? memory_copy_text(path, strlen(path)) : path_directory(path);
-        place->below = memory_copy_text(name, is_folder ? 0 : strlen(name));
-    }
-    if (place->root == NULL || place->below == NULL)
-        status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
-    else if (root == NULL)
-        status = store_root_add(store, place->root, &place->root_id, err);
-    store_roots_free(roots, n_roots);
+/* A place in a new root: the folder itself, or the folder of a file. */
+static int add_new_place(struct scan *scan, struct store *store, const char *path, int is_folder,
+                         ernie_error *err)
+{
+    char *root = is_folder ? memory_copy_text(path, strlen(path)) : path_directory(path);
+    int64_t root_id;
+    int status;
+
+    if (root == NULL)
+        return out_of_memory(err);
+    status = store_root_add(store, root, &root_id, err);
+    forget_roots(scan);
+    if (status == ERNIE_OK)
+        status = add_place(scan, root_id, root, is_folder ? "" : strrchr(path, '/') + 1, err);
+    memory_free(root);
     return status;
 }
 
-static int add_place(struct scan *scan, struct store *store, const char *given, ernie_error *err)
+/* The absolute path of what is missing: that of the folder nearest to it that is there, and
+ * the names that follow. NULL when it cannot be told. */
+static char *resolve_missing(const char *given)
 {
-    struct stat st;
-    char *path;
-    int status = path_resolve(given, &path, err);
+    size_t size = strlen(given), end;
+    struct buffer path = { 0 };
+    ernie_error ignored;
+    char *folder, *resolved;
 
+    while (size > 1 && given[size - 1] == '/')
+        size--;
+    end = size;
+    for (;;) {
+        while (end > 0 && given[end - 1] != '/')
+            end--;
+        folder = end > 0 ? memory_copy_text(given, end) : memory_copy_text(".", 1);
+        if (folder == NULL)
+            return NULL;
+        resolved = NULL;
+        path_resolve(folder, &resolved, &ignored);
+        memory_free(folder);
+        if (resolved != NULL || end == 0)
+            break;
+        while (end > 0 && given[end - 1] == '/')
+            end--;
+    }
+    if (resolved == NULL)
+        return NULL;
+    buffer_append_text(&path, resolved);
+    if (strcmp(resolved, "/") != 0)
+        buffer_append_char(&path, '/');
+    buffer_append(&path, given + end, size - end);
+    memory_free(resolved);
+    return buffer_take(&path);
+}
+
+/* A path that is not there: what is indexed of it is a place still, and a path that nothing
+ * is indexed of is misspelt, which why tells. */
+static int add_missing_path(struct scan *scan, struct store *store, const char *given,
+                            const ernie_error *why, ernie_error *err)
+{
+    char *path = resolve_missing(given);
+    const struct scan_place *place;
+    int64_t *ids = NULL;
+    int status, is_known = 0;
+    size_t n = 0;
+
+    if (path == NULL)
+        return error_set(err, why->code, "%s", why->message);
+    if (is_covered(scan, path)) {
+        memory_free(path);
+        return ERNIE_OK;
+    }
+    status = add_known_place(scan, store, path, &is_known, err);
+    memory_free(path);
     if (status != ERNIE_OK)
         return status;
-    if (system_table.fstatat(AT_FDCWD, path, &st, 0) != 0)
+    if (is_known) {
+        place = &scan->place[scan->n_places - 1];
+        status = store_document_ids(store, place->root_id, place->below, &ids, &n, err);
+        memory_free(ids);
+    }
+    if (status == ERNIE_OK && n == 0)
+        status = error_set(err, why->code, "%s", why->message);
+    return status;
+}
+
+/* A file or a folder as the caller named it. */
+static int add_path(struct scan *scan, struct store *store, const char *given, ernie_error *err)
+{
+    struct stat st;
+    ernie_error why;
+    char *path;
+    int is_known, status = path_resolve(given, &path, &why);
+
+    if (status == ERNIE_ENOTFOUND)
+        return add_missing_path(scan, store, given, &why, err);
+    if (status != ERNIE_OK)
+        return error_set(err, status, "%s", why.message);
+    if (system_table.fstatat(AT_FDCWD, path, &st, 0) != 0) {
         status = error_set_system(err, errno, given);
-    else if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+    } else if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
         status = error_set(err, ERNIE_EINVAL, "%s: neither a folder nor a regular file", given);
-    else if (!is_covered(scan, path))
-        status = set_place(&scan->place[scan->n_places++], store, path, S_ISDIR(st.st_mode), err);
+    } else if (!is_covered(scan, path)) {
+        status = add_known_place(scan, store, path, &is_known, err);
+        if (status == ERNIE_OK && !is_known)
+            status = add_new_place(scan, store, path, S_ISDIR(st.st_mode), err);
+    }
     memory_free(path);
     return status;
 }
 
 /* A path that cannot be used fails the whole call, before anything is scanned:
  * most likely it is misspelt. */
-static int add_places(struct scan *scan, struct store *store, size_t n_paths,
-                      const char *const *paths, ernie_error *err)
+static int add_paths(struct scan *scan, struct store *store, const struct scan_request *request,
+                     ernie_error *err)
 {
-    int status;
+    int is_known, status = store_begin(store, err);
 
-    scan->place = memory_new(n_paths, sizeof *scan->place);
-    if (scan->place == NULL)
-        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    status = store_begin(store, err);
     if (status != ERNIE_OK)
         return status;
-    for (size_t i = 0; status == ERNIE_OK && i < n_paths; i++)
-        status = add_place(scan, store, paths[i], err);
+    for (size_t i = 0; status == ERNIE_OK && i < request->n_paths; i++) {
+        if (request->are_changes)
+            status = add_known_place(scan, store, request->paths[i], &is_known, err);
+        else
+            status = add_path(scan, store, request->paths[i], err);
+    }
     if (status == ERNIE_OK)
         status = store_commit(store, err);
     if (status != ERNIE_OK)
@@ -124,11 +237,9 @@ static int add_places(struct scan *scan, struct store *store, size_t n_paths,
 
 /* ---- files ------------------------------------------------------------- */
 
-static int keep(struct scan *scan, int64_t document_id, ernie_error *err)
+static int add_id(struct id_set *set, int64_t document_id, ernie_error *err)
 {
-    if (id_set_add(&scan->kept, document_id) < 0)
-        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    return ERNIE_OK;
+    return id_set_add(set, document_id) < 0 ? out_of_memory(err) : ERNIE_OK;
 }
 
 /* Documents below a folder that cannot be read now are not gone. */
@@ -139,7 +250,7 @@ static int keep_below(struct scanner *scanner, const char *path, ernie_error *er
     int status = store_document_ids(scanner->store, scanner->place->root_id, path, &ids, &n, err);
 
     for (size_t i = 0; status == ERNIE_OK && i < n; i++)
-        status = keep(scanner->scan, ids[i], err);
+        status = add_id(&scanner->scan->kept, ids[i], err);
     memory_free(ids);
     return status;
 }
@@ -152,31 +263,89 @@ static int is_unchanged(const struct store_document *document, const struct walk
            document->checked_ns - COARSE_NS > file->mtime_ns;
 }
 
+/* An array with room for one more, or NULL: the old one is good still. */
+static void *grow(void *array, size_t n, size_t *capacity, size_t size)
+{
+    size_t more = *capacity < 64 ? 64 : *capacity + *capacity / 2;
+    void *grown;
+
+    if (n < *capacity)
+        return array;
+    grown = memory_resize(array, more, size);
+    if (grown != NULL)
+        *capacity = more;
+    return grown;
+}
+
+static uint64_t add_name(struct scan *scan, const char *name, size_t size)
+{
+    uint64_t offset = scan->names.size;
+
+    buffer_append(&scan->names, name, size);
+    buffer_append_char(&scan->names, '\0');
+    return offset;
+}
+
+/* The folder [size] of a file, with its slash, is mostly that of the file before. */
+static int add_folder(struct scanner *scanner, const char *path, size_t size, ernie_error *err)
+{
+    struct scan *scan = scanner->scan;
+    struct scan_folder *grown;
+
+    if (scan->n_folders > 0) {
+        const struct scan_folder *last = &scan->folder[scan->n_folders - 1];
+        const char *name = scan->names.data + last->name;
+
+        if (last->place == scanner->place && strncmp(name, path, size) == 0 && name[size] == '\0')
+            return ERNIE_OK;
+    }
+    if (scan->n_folders == UINT32_MAX)
+        return error_set(err, ERNIE_EINVAL, "index: more than four thousand million folders");
+    grown = grow(scan->folder, scan->n_folders, &scan->folder_capacity, sizeof *grown);
+    if (grown == NULL)
+        return out_of_memory(err);
+    scan->folder = grown;
+    scan->folder[scan->n_folders++] =
+        (struct scan_folder){ .place = scanner->place, .name = add_name(scan, path, size) };
+    return ERNIE_OK;
+}
+
 static int add_file(struct scanner *scanner, const struct walk_file *file, ernie_error *err)
 {
     struct scan *scan = scanner->scan;
-    struct scan_file *added;
+    const char *slash = strrchr(file->path, '/'), *name = slash != NULL ? slash + 1 : file->path;
+    struct scan_entry *grown = grow(scan->entry, scan->n_files, &scan->capacity, sizeof *grown);
+    int status;
 
-    if (scan->n_files == scan->capacity) {
-        size_t capacity = scan->capacity < 64 ? 64 : scan->capacity * 2;
-        struct scan_file *grown = memory_resize(scan->file, capacity, sizeof *grown);
-
-        if (grown == NULL)
-            return error_set(err, ERNIE_ENOMEM, "index: out of memory");
-        scan->file = grown;
-        scan->capacity = capacity;
-    }
-    added = &scan->file[scan->n_files];
-    *added = (struct scan_file){ .place = scanner->place,
-                                 .path = memory_copy_text(file->path, strlen(file->path)),
-                                 .size_bytes = file->size_bytes,
-                                 .mtime_ns = file->mtime_ns,
-                                 .ctime_ns = file->ctime_ns };
-    if (added->path == NULL)
-        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    if (grown == NULL)
+        return out_of_memory(err);
+    scan->entry = grown;
+    status = add_folder(scanner, file->path, (size_t)(name - file->path), err);
+    if (status != ERNIE_OK)
+        return status;
+    scan->entry[scan->n_files] =
+        (struct scan_entry){ .size_bytes = file->size_bytes,
+                             .name = add_name(scan, name, strlen(name)),
+                             .folder = (uint32_t)(scan->n_folders - 1) };
+    if (scan->names.failed)
+        return out_of_memory(err);
     scan->n_files++;
     scan->n_bytes += file->size_bytes;
     return scanner->progress(scanner->data, NULL, NULL, err);
+}
+
+int scan_file(const struct scan *scan, size_t i, struct scan_file *out, ernie_error *err)
+{
+    const struct scan_entry *entry = &scan->entry[i];
+    const struct scan_folder *folder = &scan->folder[entry->folder];
+    struct buffer path = { 0 };
+
+    buffer_append_text(&path, scan->names.data + folder->name);
+    buffer_append_text(&path, scan->names.data + entry->name);
+    *out = (struct scan_file){ .place = folder->place,
+                               .path = buffer_take(&path),
+                               .size_bytes = entry->size_bytes };
+    return out->path != NULL ? ERNIE_OK : out_of_memory(err);
 }
 
 static int look_at_file(void *data, const struct walk_file *file, const char *failure,
@@ -198,6 +367,8 @@ static int look_at_file(void *data, const struct walk_file *file, const char *fa
     }
     status = store_document_find(scanner->store, scanner->place->root_id, file->path, &document,
                                  &found, err);
+    if (status == ERNIE_OK && found)
+        status = add_id(&scanner->scan->seen, document.id, err);
     if (status != ERNIE_OK)
         return status;
     if (found && is_unchanged(&document, file)) {
@@ -205,31 +376,85 @@ static int look_at_file(void *data, const struct walk_file *file, const char *fa
         /* What is in it lies below it. */
         return document_format_is_container(document_format_of_name(document.format))
                    ? keep_below(scanner, file->path, err)
-                   : keep(scanner->scan, document.id, err);
+                   : add_id(&scanner->scan->kept, document.id, err);
     }
     return add_file(scanner, file, err);
 }
 
-int scan(struct store *store, size_t n_paths, const char *const *paths,
-         const struct walk_options *options, scan_fn progress, void *data,
+/* Says of a place that what is indexed of it stays, if anything is. */
+static int tell_of_kept(struct scanner *scanner, enum walk_presence presence, ernie_error *err)
+{
+    const struct scan_place *place = scanner->place;
+    struct buffer path = { 0 }, words = { 0 };
+    int64_t *ids = NULL;
+    size_t n = 0;
+    int status = store_document_ids(scanner->store, place->root_id, place->below, &ids, &n, err);
+
+    memory_free(ids);
+    if (status != ERNIE_OK || n == 0)
+        return status;
+    scanner->report->n_kept += n;
+    buffer_append_text(&path, place->root);
+    if (place->below[0] != '\0') {
+        buffer_append_char(&path, '/');
+        buffer_append_text(&path, place->below);
+    }
+    if (path.data != NULL)
+        utf8_append_printable(&words, path.data, path.size);
+    buffer_printf(&words, ": %s, so its %zu document%s kept; `ernie index --prune` removes %s",
+                  presence == WALK_EMPTY ? "is empty" : "is not there", n,
+                  n == 1 ? " is" : "s are", n == 1 ? "it" : "them");
+    if (path.failed || words.failed || words.data == NULL)
+        status = out_of_memory(err);
+    else
+        status = scanner->progress(scanner->data, path.data, words.data, err);
+    buffer_reset(&path);
+    buffer_reset(&words);
+    return status;
+}
+
+/* Whether what is gone at the place is gone for good. A drive that is not there leaves no
+ * folder or an empty one. */
+static int scan_place(struct scanner *scanner, struct scan_place *place,
+                      const struct scan_request *request, ernie_error *err)
+{
+    enum walk_presence presence = walk_look(place->root, place->below);
+    int status = ERNIE_OK;
+
+    scanner->place = place;
+    if ((presence == WALK_ABSENT || presence == WALK_EMPTY) && !request->prune) {
+        if (!request->are_changes) {
+            place->keeps = 1;
+            status = tell_of_kept(scanner, presence, err);
+        } else {
+            place->keeps = walk_look(place->root, "") != WALK_PRESENT;
+        }
+    }
+    if (status != ERNIE_OK || presence == WALK_ABSENT)
+        return status;
+    return walk(place->root, place->below, &request->walk, look_at_file, scanner, err);
+}
+
+int scan(struct store *store, const struct scan_request *request, scan_fn progress, void *data,
          struct ernie_index_report *report, struct scan *out, ernie_error *err)
 {
     struct scanner scanner = { .store = store, .scan = out, .report = report,
                                .progress = progress, .data = data };
     uint64_t seq;
-    int status = add_places(out, store, n_paths, paths, err);
+    int status;
 
+    out->place = memory_new(request->n_paths, sizeof *out->place);
+    if (out->place == NULL)
+        return out_of_memory(err);
+    status = add_paths(out, store, request, err);
     if (status != ERNIE_OK)
         return status;
     /* One read transaction for the thousands of look-ups. */
     status = store_snapshot_begin(store, &seq, err);
     if (status != ERNIE_OK)
         return status;
-    for (size_t i = 0; status == ERNIE_OK && i < out->n_places; i++) {
-        scanner.place = &out->place[i];
-        status = walk(out->place[i].root, out->place[i].below, options, look_at_file, &scanner,
-                      err);
-    }
+    for (size_t i = 0; status == ERNIE_OK && i < out->n_places; i++)
+        status = scan_place(&scanner, &out->place[i], request, err);
     store_snapshot_end(store);
     return status;
 }
@@ -240,12 +465,87 @@ void scan_reset(struct scan *scan)
         memory_free(scan->place[i].root);
         memory_free(scan->place[i].below);
     }
-    for (size_t i = 0; i < scan->n_files; i++)
-        memory_free(scan->file[i].path);
     memory_free(scan->place);
-    memory_free(scan->file);
+    memory_free(scan->entry);
+    memory_free(scan->folder);
+    buffer_reset(&scan->names);
+    id_set_reset(&scan->seen);
     id_set_reset(&scan->kept);
+    forget_roots(scan);
     memset(scan, 0, sizeof *scan);
+}
+
+/* ---- what has another name now ----------------------------------------- */
+
+/* The kind of a name decides how its file is read: "md" and "txt" of the same bytes have
+ * other texts. */
+static const char *name_ending(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+
+    return dot != NULL ? dot : "";
+}
+
+struct candidate {
+    struct scan *scan;
+    const struct scan_file *file;
+    int64_t found; /* or 0 */
+    int64_t root_id;
+    struct buffer path;
+};
+
+/* Whether a document's own file is gone: not by a look at a root that is not there itself,
+ * or at one that is empty. */
+static int is_gone(const struct scan *scan, const struct store_document *document)
+{
+    for (size_t i = 0; i < scan->n_roots; i++) {
+        const char *root = scan->root[i].path;
+
+        if (scan->root[i].id == document->root_id)
+            return walk_look(root, document->path) == WALK_ABSENT &&
+                   walk_look(root, "") == WALK_PRESENT;
+    }
+    return 0;
+}
+
+static int consider(void *data, const struct store_document *document, int *stop,
+                    ernie_error *err)
+{
+    struct candidate *candidate = data;
+    struct scan *scan = candidate->scan;
+
+    if (document->extractor_version >= EXTRACT_VERSION &&
+        !id_set_has(&scan->seen, document->id) && !id_set_has(&scan->kept, document->id) &&
+        strcmp(name_ending(document->path), name_ending(candidate->file->path)) == 0 &&
+        is_gone(scan, document)) {
+        candidate->found = document->id;
+        candidate->root_id = document->root_id;
+        buffer_append_text(&candidate->path, document->path);
+        *stop = 1;
+    }
+    return candidate->path.failed ? out_of_memory(err) : ERNIE_OK;
+}
+
+int scan_find_moved(struct scan *scan, struct store *store, const struct scan_file *file,
+                    const uint8_t hash[16], int64_t *id, ernie_error *err)
+{
+    struct candidate candidate = { .scan = scan, .file = file };
+    int64_t *ids = NULL;
+    size_t n = 0;
+    int status = read_roots(scan, store, err);
+
+    if (status == ERNIE_OK)
+        status = store_document_twins(store, hash, consider, &candidate, err);
+    if (status == ERNIE_OK && candidate.found != 0) /* with what is in it */
+        status = store_document_ids(store, candidate.root_id, candidate.path.data, &ids, &n, err);
+    for (size_t i = 0; status == ERNIE_OK && i < n; i++)
+        status = add_id(&scan->kept, ids[i], err);
+    if (status == ERNIE_OK)
+        *id = candidate.found;
+    memory_free(ids);
+    buffer_reset(&candidate.path);
+    return status;
 }
 
 /* ---- what is gone ------------------------------------------------------ */
@@ -289,6 +589,7 @@ int scan_remove_gone(const struct scan *scan, struct store *store,
     int status = ERNIE_OK;
 
     for (size_t i = 0; status == ERNIE_OK && i < scan->n_places; i++)
-        status = remove_gone_of(&scan->place[i], &scan->kept, store, report, err);
+        if (!scan->place[i].keeps)
+            status = remove_gone_of(&scan->place[i], &scan->kept, store, report, err);
     return status;
 }

@@ -40,6 +40,23 @@ check 'index again' run 0 "$ernie" index "$documents"
 check 'index again embeds nothing' grep -q '^0 added, 14 unchanged; 0 passages' err
 check 'index of a missing folder' run 2 "$ernie" index "$work/none"
 check 'index of a missing folder says so' one_line_error 'none: No such file or directory'
+cp -r "$documents/notes" drive
+check 'index a drive' run 0 "$ernie" index --db drive.db drive
+mv drive away
+check 'index a drive that is not there' run 0 "$ernie" index --db drive.db drive
+check 'its documents are kept, said' grep -q "drive: is not there, so its 4 documents are kept; .ernie index --prune. removes them" err
+check 'its documents are kept, counted' grep -q '^0 added, 4 kept; 0 passages' err
+mkdir drive
+check 'index where a drive was' run 0 "$ernie" index --db drive.db drive
+check 'its documents are kept, said too' grep -q "drive: is empty, so its 4 documents are kept" err
+rmdir drive
+mv away moved
+check 'index a folder that was renamed' run 0 "$ernie" index --db drive.db .
+check 'nothing is embedded again' grep -q '4 moved.*; [0-9]* passages' err
+rm -r moved
+check 'index --prune' run 0 "$ernie" index --db drive.db --prune moved
+check 'index --prune removes' grep -q '^0 added, 4 removed; 0 passages' err
+check 'index --prune of nothing' run 2 "$ernie" index --db drive.db --prune moved
 check 'index into no folder' run 2 "$ernie" index --db none/x.db "$documents"
 check 'index into no folder says so' one_line_error none/x.db
 check 'index --exclude' run 0 "$ernie" index --db e.db --exclude '*.md' --exclude web "$documents"

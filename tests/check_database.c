@@ -600,6 +600,157 @@ START_TEST(test_a_misspelt_path_changes_nothing)
 }
 END_TEST
 
+/* ---- files with other names ---- */
+
+/* The ids of document and chunks, as one number each: what must not change. */
+static int64_t sum_of_ids(const char *name)
+{
+    sqlite3 *connection;
+    sqlite3_stmt *statement;
+    int64_t sum;
+
+    ck_assert_int_eq(sqlite3_open(in(name), &connection), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(connection,
+                                        "SELECT sum(c.id * 1000 + d.id) FROM ernie_documents d JOIN"
+                                        " ernie_chunks c ON c.document_id = d.id",
+                                        -1, &statement, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    sum = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(connection);
+    return sum;
+}
+
+START_TEST(test_a_renamed_file_is_the_same_document)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_index_report report;
+    int64_t before;
+
+    write_three();
+    run("mkdir %s/other", folder);
+    write_file("other/x.txt", "x y z");
+    index_folder(database, "docs");
+    index_folder(database, "other");
+    before = sum_of_ids("a.db");
+    run("mkdir %s/docs/deep && mv %s/docs/tea.md %s/docs/deep/茶.md", folder, folder, folder);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_moved, 1);
+    ck_assert_uint_eq(report.n_unchanged, 2);
+    ck_assert_uint_eq(report.n_added + report.n_removed + report.n_chunks, 0);
+    ck_assert_str_eq(best(database, "泡绿茶的水温"), "茶.md");
+    /* To another root, and its time is new too. */
+    run("mv %s/docs/ai.txt %s/other/intelligence.txt && touch %s/other/intelligence.txt", folder,
+        folder, folder);
+    report = index_folder(database, "other");
+    ck_assert_uint_eq(report.n_moved, 1);
+    ck_assert_uint_eq(report.n_chunks, 0);
+    ck_assert_str_eq(best(database, "人工智能"), "intelligence.txt");
+    ck_assert_int_eq(sum_of_ids("a.db"), before);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_removed, 0);
+    ck_assert_uint_eq(report.n_unchanged, 2);
+    ck_assert_int_eq(ernie_verify(database, NULL, NULL, &err), ERNIE_OK);
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_a_renamed_folder_of_thousands_is_not_embedded_again)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_index_report report;
+    int64_t before;
+
+    /* Many of them have the same bytes, and some have none. */
+    run("mkdir -p %s/docs/old/deep && cd %s/docs/old && for i in $(seq 2000); do"
+        " echo note $((i %% 100)) >$i.txt; done; for i in $(seq 50); do : >deep/$i.txt; done",
+        folder, folder);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_added, 2050);
+    before = sum_of_ids("a.db");
+    run("mv %s/docs/old %s/docs/new", folder, folder);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_moved, 2050);
+    ck_assert_uint_eq(report.n_added + report.n_removed + report.n_chunks, 0);
+    ck_assert_int_eq(sum_of_ids("a.db"), before);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_unchanged, 2050);
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_what_only_looks_renamed_is_another_document)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_index_report report;
+
+    write_three();
+    index_folder(database, "docs");
+    run("cp -p %s/docs/bread.txt %s/docs/copy.txt", folder, folder); /* both are there */
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_added, 1);
+    ck_assert_uint_eq(report.n_moved, 0);
+    /* Read as Markdown from now on. */
+    run("mv %s/docs/bread.txt %s/docs/bread.md", folder, folder);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_added, 1);
+    ck_assert_uint_eq(report.n_removed, 1);
+    ck_assert_uint_eq(report.n_moved, 0);
+    /* One was, and two are. */
+    run("cp %s/docs/ai.txt %s/docs/ai2.txt && mv %s/docs/ai.txt %s/docs/ai1.txt", folder, folder,
+        folder, folder);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_moved, 1);
+    ck_assert_uint_eq(report.n_added, 1);
+    ck_assert_uint_eq(report.n_removed, 0);
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_what_is_on_a_drive_that_is_not_there_stays)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_index_options options = { .prune = 1 };
+    const char *paths[] = { docs };
+    struct ernie_index_report report;
+
+    write_three();
+    index_folder(database, "docs");
+    run("mv %s/docs %s/drive", folder, folder); /* the folder is gone */
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_kept, 3);
+    ck_assert_uint_eq(report.n_removed, 0);
+    run("mkdir %s/docs", folder); /* there is only what it was mounted on */
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_kept, 3);
+    ck_assert_uint_eq(report.n_removed, 0);
+    /* Its files are no other files' old names: they are perhaps still there. */
+    run("mkdir %s/copies && cp %s/drive/* %s/copies", folder, folder, folder);
+    report = index_folder(database, "copies");
+    ck_assert_uint_eq(report.n_added, 3);
+    run("rmdir %s/docs && mv %s/drive %s/docs", folder, folder, folder);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_unchanged, 3);
+    ck_assert_uint_eq(report.n_kept, 0);
+    /* A file in a folder that is there is gone, and a folder asked for by name may be. */
+    run("mkdir %s/docs/deep && mv %s/docs/tea.md %s/docs/deep", folder, folder, folder);
+    index_folder(database, "docs");
+    run("rm -r %s/docs/deep", folder);
+    report = index_folder(database, "docs/deep");
+    ck_assert_uint_eq(report.n_kept, 1);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_removed, 1);
+    run("rm -r %s/docs", folder);
+    ck_assert_int_eq(ernie_index(database, 1, paths, &options, &report, &err), ERNIE_OK);
+    ck_assert_uint_eq(report.n_removed, 2);
+    ck_assert_uint_eq(report.n_kept, 0);
+    /* Now there is nothing of that name. */
+    ck_assert_int_eq(ernie_index(database, 1, paths, &options, &report, &err), ERNIE_ENOTFOUND);
+    ernie_close(database);
+}
+END_TEST
+
 static int stop_after_ten(void *data, const struct ernie_progress *progress)
 {
     size_t *n_done = data;
@@ -1243,7 +1394,7 @@ static Suite *suite(void)
 {
     const struct {
         const char *name;
-        const TTest *tests[16];
+        const TTest *tests[24];
     } cases[] = {
         { "index",
           { test_index_then_search_finds_by_meaning_across_languages, test_hits_say_where_they_are,
@@ -1254,7 +1405,10 @@ static Suite *suite(void)
             test_an_outer_folder_takes_the_inner_one_over, test_folder_and_database_move_together,
             test_odd_files_do_not_stop_the_rest, test_excluded_and_hidden_files_stay_out,
             test_a_misspelt_path_changes_nothing, test_stopping_keeps_what_was_reported_done,
-            test_kill_loses_nothing_reported } },
+            test_kill_loses_nothing_reported, test_a_renamed_file_is_the_same_document,
+            test_a_renamed_folder_of_thousands_is_not_embedded_again,
+            test_what_only_looks_renamed_is_another_document,
+            test_what_is_on_a_drive_that_is_not_there_stays } },
         { "complex",
           { test_members_of_archives_are_documents,
             test_an_archive_that_was_cut_short_is_read_again,
@@ -1287,7 +1441,7 @@ static Suite *suite(void)
         tcase_add_checked_fixture(tcase, open_default_model, close_model);
         tcase_add_checked_fixture(tcase, make_folder, remove_folder);
         tcase_set_timeout(tcase, 300); /* sanitizers on a busy machine */
-        for (size_t j = 0; j < 16 && cases[i].tests[j] != NULL; j++)
+        for (size_t j = 0; j < 24 && cases[i].tests[j] != NULL; j++)
             tcase_add_test(tcase, cases[i].tests[j]);
         suite_add_tcase(s, tcase);
     }

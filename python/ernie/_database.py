@@ -58,6 +58,8 @@ class Report:
     n_removed: int
     n_failed: int
     n_skipped: int
+    n_moved: int
+    n_kept: int
     n_chunks: int
 
 
@@ -123,12 +125,13 @@ class Database:
     def model(self):
         return self._model
 
-    def index(self, paths, progress=None, exclude=(), hidden=False, threads=0):
+    def index(self, paths, progress=None, exclude=(), hidden=False, prune=False, threads=0):
         """Brings the database up to date with files and folders; gives a Report.
 
         progress is called with a Progress now and then; when it gives something true, or
         raises, indexing stops, and what was indexed stays. exclude: patterns as in
-        .gitignore. hidden: take names that start with a dot, too.
+        .gitignore. hidden: take names that start with a dot, too. prune:
+        remove what is indexed of a path that is missing or empty.
         """
         if isinstance(paths, (str, bytes, os.PathLike)):
             paths = [paths]
@@ -151,6 +154,7 @@ class Database:
         options.n_excludes = len(excludes)
         options.excludes = text_array(excludes)
         options.hidden = bool(hidden)
+        options.prune = bool(prune)
         if progress is not None:
             options.progress = _library.progress_fn(report)
         result = _library.ernie_index_report()

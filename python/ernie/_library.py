@@ -116,6 +116,8 @@ class ernie_index_options(Structure):
         ("n_excludes", c_size_t),
         ("excludes", POINTER(c_char_p)),
         ("hidden", c_int),
+        ("unconfined", c_int),
+        ("prune", c_int),
         ("progress", progress_fn),
         ("progress_data", c_void_p),
     ]
@@ -129,6 +131,8 @@ class ernie_index_report(Structure):
         ("n_removed", c_size_t),
         ("n_failed", c_size_t),
         ("n_skipped", c_size_t),
+        ("n_moved", c_size_t),
+        ("n_kept", c_size_t),
         ("n_chunks", c_size_t),
     ]
 

@@ -26,7 +26,7 @@ struct arguments {
     enum format format;
     enum ernie_dtype dtype;
     size_t k, n_threads, max_tokens, dim;
-    int all_chunks, hidden, no_jail, embeddings, tokens, pairs, print;
+    int all_chunks, hidden, no_jail, embeddings, tokens, pairs, print, prune;
     size_t n_excludes;
     const char **excludes;
     size_t n_words;
@@ -56,7 +56,8 @@ enum {
     OPTION_RERANK = 1 << 18,
     OPTION_DTYPE = 1 << 19,
     OPTION_PRINT = 1 << 20,
-    OPTION_NO_JAIL = 1 << 21
+    OPTION_NO_JAIL = 1 << 21,
+    OPTION_PRUNE = 1 << 22
 };
 
 struct command {
@@ -150,6 +151,9 @@ void bar_init(struct bar *bar);
 int bar_show(void *bar, const struct ernie_progress *progress);
 void bar_clear(struct bar *bar);
 double seconds_now(void);
+
+/* What indexing did, in one line on standard error. */
+void print_index_report(const struct ernie_index_report *report, double seconds);
 
 int cmd_index(const struct arguments *arguments);
 int cmd_search(const struct arguments *arguments);

@@ -1,13 +1,15 @@
 #include "cli.h"
 
-static void print_report(const struct ernie_index_report *report, double seconds)
+void print_index_report(const struct ernie_index_report *report, double seconds)
 {
-    static const char *const words[] = { "added", "changed", "unchanged", "removed", "failed" };
-    const size_t counts[] = { report->n_added, report->n_changed, report->n_unchanged,
-                              report->n_removed, report->n_failed };
+    static const char *const words[] = { "added",   "changed", "moved", "unchanged",
+                                         "removed", "kept",    "failed" };
+    const size_t counts[] = { report->n_added,   report->n_changed, report->n_moved,
+                              report->n_unchanged, report->n_removed, report->n_kept,
+                              report->n_failed };
     const char *separator = "";
 
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         if (counts[i] == 0 && i > 0)
             continue;
         fprintf(stderr, "%s%zu %s", separator, counts[i], words[i]);
@@ -25,6 +27,7 @@ int cmd_index(const struct arguments *arguments)
         .excludes = arguments->excludes,
         .hidden = arguments->hidden,
         .unconfined = arguments->no_jail,
+        .prune = arguments->prune,
         .progress = bar_show,
         .progress_data = &bar,
     };
@@ -49,7 +52,7 @@ int cmd_index(const struct arguments *arguments)
                              &options, &report, &err);
     bar_clear(&bar);
     if (status == ERNIE_OK)
-        print_report(&report, seconds_now() - started);
+        print_index_report(&report, seconds_now() - started);
     else
         status = fail_with(&err);
     ernie_close(database);

@@ -6,10 +6,9 @@
 
 const struct command commands[] = {
     { "index", "PATH...", "bring the database up to date with files and folders",
-      OPTION_DB | OPTION_MODEL | OPTION_EXCLUDE | OPTION_HIDDEN | OPTION_NO_JAIL | OPTION_DIM |
-          OPTION_THREADS,
-      "",
-      cmd_index },
+      OPTION_DB | OPTION_MODEL | OPTION_EXCLUDE | OPTION_HIDDEN | OPTION_NO_JAIL | OPTION_PRUNE |
+          OPTION_DIM | OPTION_THREADS,
+      "", cmd_index },
     { "search", "QUERY...", "show the passages nearest in meaning",
       OPTION_DB | OPTION_MODEL | OPTION_K | OPTION_CHUNKS | OPTION_FORMAT | OPTION_QUERIES |
           OPTION_RERANK,

@@ -32,7 +32,8 @@ enum {
     LONG_PAIRS,
     LONG_RERANK,
     LONG_DTYPE,
-    LONG_PRINT
+    LONG_PRINT,
+    LONG_PRUNE
 };
 
 static const struct option_row rows[] = {
@@ -47,6 +48,7 @@ static const struct option_row rows[] = {
     { OPTION_EXCLUDE, LONG_EXCLUDE, "exclude", "PATTERN", "leave out, as in .gitignore; repeatable" },
     { OPTION_HIDDEN, LONG_HIDDEN, "hidden", NULL, "take names that start with a dot too" },
     { OPTION_NO_JAIL, LONG_NO_JAIL, "no-jail", NULL, "let readers of PDF and the like run unconfined" },
+    { OPTION_PRUNE, LONG_PRUNE, "prune", NULL, "remove what is indexed of paths missing or empty" },
     { OPTION_EMBEDDINGS, LONG_EMBEDDINGS, "embeddings", NULL, "embed every passage again too" },
     { OPTION_PAIR, LONG_PAIR, "pair", "TEXT", "a second text, as token type 1" },
     { OPTION_MAX_TOKENS, LONG_MAX_TOKENS, "max-tokens", "N", "cut after so many tokens" },
@@ -174,6 +176,9 @@ static int set_option(const struct command *command, int letter, const char *val
         return -1;
     case LONG_NO_JAIL:
         out->no_jail = 1;
+        return -1;
+    case LONG_PRUNE:
+        out->prune = 1;
         return -1;
     case LONG_EMBEDDINGS:
         out->embeddings = 1;

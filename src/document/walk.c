@@ -244,10 +244,24 @@ static int push_level(struct walker *walker, const struct level *level)
     return 0;
 }
 
+static int tell_of_folder(const struct walker *walker, ernie_error *err)
+{
+    const struct walk_options *options = walker->options;
+
+    if (options->folder == NULL)
+        return ERNIE_OK;
+    return options->folder(options->folder_data, walker->root,
+                           walker->path.size > 0 ? walker->path.data : "", err);
+}
+
 static int enter_folder(struct walker *walker, ernie_error *err)
 {
     struct level level;
-    int why = walker->depth < MAX_DEPTH ? read_folder(walker, &level) : ENAMETOOLONG;
+    int why, status = tell_of_folder(walker, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    why = walker->depth < MAX_DEPTH ? read_folder(walker, &level) : ENAMETOOLONG;
 
     if (why == ENOENT && walker->depth > 0) /* gone since its folder was read */
         return ERNIE_OK;
@@ -318,6 +332,9 @@ static int visit_start(struct walker *walker, ernie_error *err)
     }
     fd = open_below(walker->root, folder, O_DIRECTORY);
     memory_free(folder);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR) &&
+        walk_look(walker->root, "") == WALK_PRESENT) /* gone, and its folder as well */
+        return ERNIE_OK;
     if (fd < 0)
         return report_failure(walker, errno, err);
     set_stat(&entry, fd, name != NULL ? name + 1 : path);
@@ -364,6 +381,48 @@ int walk(const char *root, const char *below, const struct walk_options *options
     memory_free(walker.level);
     buffer_reset(&walker.path);
     return status;
+}
+
+/* Of an open folder, which is closed. */
+static enum walk_presence look_into(int fd)
+{
+    DIR *directory = system_table.fdopendir(fd);
+    enum walk_presence presence = WALK_EMPTY;
+    const struct dirent *found;
+
+    if (directory == NULL) {
+        system_table.close(fd);
+        return WALK_UNREADABLE;
+    }
+    do {
+        errno = 0;
+        found = system_table.readdir(directory);
+    } while (found != NULL && (strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0));
+    if (found != NULL)
+        presence = WALK_PRESENT;
+    else if (errno != 0)
+        presence = WALK_UNREADABLE;
+    system_table.closedir(directory);
+    return presence;
+}
+
+enum walk_presence walk_look(const char *root, const char *below)
+{
+    struct stat st;
+    int fd = open_below(root, below, O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return WALK_ABSENT;
+    if (fd < 0)
+        return errno == ELOOP ? WALK_PRESENT : WALK_UNREADABLE; /* a link is something */
+    if (system_table.fstat(fd, &st) != 0) {
+        system_table.close(fd);
+        return WALK_UNREADABLE;
+    }
+    if (S_ISDIR(st.st_mode))
+        return look_into(fd);
+    system_table.close(fd);
+    return WALK_PRESENT;
 }
 
 int walk_open(const char *root, const char *path, ernie_error *err)

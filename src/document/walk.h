@@ -12,10 +12,16 @@
 
 #include "base/error.h"
 
+/* Called for each folder before its names are read, so that one who watches it from then
+ * on misses nothing. Anything but ERNIE_OK stops the walk. */
+typedef int (*walk_folder_fn)(void *data, const char *root, const char *path, ernie_error *err);
+
 struct walk_options {
     size_t n_excludes;
     const char *const *excludes; /* patterns as gitignore(5) writes them, "!" included */
     int hidden;                  /* take names that start with a dot */
+    walk_folder_fn folder;       /* or NULL */
+    void *folder_data;
 };
 
 struct walk_file {
@@ -33,9 +39,19 @@ typedef int (*walk_fn)(void *data, const struct walk_file *file, const char *fai
 
 /* root: a folder, absolute and resolved. below: where to begin, relative to root:
  * "" for all of it, or a folder or a file in it, which may be hidden; the excludes
- * hold for it and its folders as when all is walked. */
+ * hold for it and its folders as when all is walked. Nothing is found where below is
+ * gone from a root that is there. */
 int walk(const char *root, const char *below, const struct walk_options *options, walk_fn fn,
          void *data, ernie_error *err);
+
+/* What is at a place, without walking it; all names of a folder count, hidden ones too. */
+enum walk_presence {
+    WALK_ABSENT,
+    WALK_EMPTY,     /* a folder with no name in it: a drive's, perhaps, that is not there */
+    WALK_PRESENT,
+    WALK_UNREADABLE /* the system does not say */
+};
+enum walk_presence walk_look(const char *root, const char *below);
 
 /* Opens a file that walk found for reading, refusing a link or anything but a
  * regular file put in its place since: O_NOFOLLOW, O_NONBLOCK. The descriptor, or
