@@ -362,6 +362,42 @@ ERNIE_API int ernie_index(ernie_database *database, size_t n_paths, const char *
                           const struct ernie_index_options *options,
                           struct ernie_index_report *report, ernie_error *err);
 
+/* A watcher keeps the collection up to date with folders: first as ernie_index does, and from
+ * then on with what changes in them. It does its work in the thread that calls
+ * ernie_watcher_step, and borrows its database, which others may use between the calls. */
+typedef struct ernie_watcher ernie_watcher;
+
+struct ernie_watch_options {
+    struct ernie_index_options index; /* prune does not count; what is pointed to is borrowed */
+    int pauses_on_battery; /* indexes nothing while the machine runs on its battery */
+    unsigned quiet_ms;     /* changes are indexed when there was none for so long; 0: 1000 */
+    unsigned max_wait_ms;  /* and after so long at most; 0: 15,000 */
+    unsigned rescan_s;     /* how often folders that cannot be watched are read; 0: 600 */
+};
+
+struct ernie_watch_state {
+    size_t n_watched;   /* folders */
+    size_t n_unwatched; /* folders that are read every rescan_s instead */
+    int is_paused;      /* on the battery */
+};
+
+/* paths: folders, that may be missing when something is indexed of them; n_paths 0: all that
+ * was indexed. options may be NULL. ERNIE_ENOTFOUND when nothing was. */
+ERNIE_API int ernie_watcher_new(ernie_database *database, size_t n_paths,
+                                const char *const *paths,
+                                const struct ernie_watch_options *options, ernie_watcher **out,
+                                ernie_error *err);
+/* Waits for what there is to index, timeout_ms at most, and indexes it. *is_done is 1 when it
+ * did, and report, which may be NULL, says what. A file that cannot be read, and a limit that
+ * keeps folders from being watched, are told to the options' progress. When another process
+ * writes to the database it tries again later. After any failure the watcher is to be freed:
+ * what was reported done stays done, and a new one finds the rest. */
+ERNIE_API int ernie_watcher_step(ernie_watcher *watcher, int timeout_ms,
+                                 struct ernie_index_report *report, int *is_done,
+                                 ernie_error *err);
+ERNIE_API void ernie_watcher_state(const ernie_watcher *watcher, struct ernie_watch_state *out);
+ERNIE_API void ernie_watcher_free(ernie_watcher *watcher);
+
 /* Stores a text of the caller's own under a name, replacing what that name held.
  * title may be NULL. */
 ERNIE_API int ernie_add_text(ernie_database *database, const char *name, const char *title,

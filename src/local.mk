@@ -29,7 +29,8 @@ libernie_la_SOURCES = \
 	src/quantize.c \
 	src/vocabulary.c \
 	src/reembed.c \
-	src/scan.c src/scan.h
+	src/scan.c src/scan.h \
+	src/watch.c
 libernie_la_LIBADD = libregister.la libsearch.la libencode.la libdocument.la libmodel.la libkernel.la libindex.la libstore.la \
 	libbase.la
 libernie_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \

@@ -121,31 +121,26 @@ static int add_new_place(struct scan *scan, struct store *store, const char *pat
     return status;
 }
 
-/* The absolute path of what is missing: that of the folder nearest to it that is there, and
- * the names that follow. NULL when it cannot be told. */
+/* What is missing: the folder nearest to it that is there, and the names that follow. NULL
+ * when it cannot be told. */
 static char *resolve_missing(const char *given)
 {
     size_t size = strlen(given), end;
     struct buffer path = { 0 };
-    ernie_error ignored;
-    char *folder, *resolved;
+    char *folder, *resolved = NULL;
 
     while (size > 1 && given[size - 1] == '/')
         size--;
     end = size;
-    for (;;) {
+    while (resolved == NULL && end > 0) {
+        while (end > 0 && given[end - 1] == '/')
+            end--;
         while (end > 0 && given[end - 1] != '/')
             end--;
         folder = end > 0 ? memory_copy_text(given, end) : memory_copy_text(".", 1);
-        if (folder == NULL)
-            return NULL;
-        resolved = NULL;
-        path_resolve(folder, &resolved, &ignored);
+        if (folder == NULL || path_resolve(folder, &resolved, NULL) != ERNIE_OK)
+            resolved = NULL;
         memory_free(folder);
-        if (resolved != NULL || end == 0)
-            break;
-        while (end > 0 && given[end - 1] == '/')
-            end--;
     }
     if (resolved == NULL)
         return NULL;
@@ -157,34 +152,39 @@ static char *resolve_missing(const char *given)
     return buffer_take(&path);
 }
 
-/* A path that is not there: what is indexed of it is a place still, and a path that nothing
- * is indexed of is misspelt, which why tells. */
-static int add_missing_path(struct scan *scan, struct store *store, const char *given,
-                            const ernie_error *why, ernie_error *err)
+int scan_resolve(const char *given, char **out, ernie_error *err)
 {
-    char *path = resolve_missing(given);
+    ernie_error why;
+    char *path;
+    int status = path_resolve(given, &path, &why);
+
+    if (status == ERNIE_ENOTFOUND) {
+        path = resolve_missing(given);
+        status = path != NULL ? ERNIE_OK : ERNIE_ENOTFOUND;
+    }
+    if (status != ERNIE_OK)
+        return error_set(err, status, "%s", why.message);
+    *out = path;
+    return ERNIE_OK;
+}
+
+/* A path that is not there: what is indexed of it is a place still, and a path that nothing
+ * is indexed of is misspelt. */
+static int add_missing_path(struct scan *scan, struct store *store, const char *path,
+                            const char *given, ernie_error *err)
+{
     const struct scan_place *place;
     int64_t *ids = NULL;
-    int status, is_known = 0;
+    int is_known, status = add_known_place(scan, store, path, &is_known, err);
     size_t n = 0;
 
-    if (path == NULL)
-        return error_set(err, why->code, "%s", why->message);
-    if (is_covered(scan, path)) {
-        memory_free(path);
-        return ERNIE_OK;
-    }
-    status = add_known_place(scan, store, path, &is_known, err);
-    memory_free(path);
-    if (status != ERNIE_OK)
-        return status;
-    if (is_known) {
+    if (status == ERNIE_OK && is_known) {
         place = &scan->place[scan->n_places - 1];
         status = store_document_ids(store, place->root_id, place->below, &ids, &n, err);
         memory_free(ids);
     }
     if (status == ERNIE_OK && n == 0)
-        status = error_set(err, why->code, "%s", why->message);
+        status = error_set_system(err, ENOENT, given);
     return status;
 }
 
@@ -192,19 +192,20 @@ static int add_missing_path(struct scan *scan, struct store *store, const char *
 static int add_path(struct scan *scan, struct store *store, const char *given, ernie_error *err)
 {
     struct stat st;
-    ernie_error why;
     char *path;
-    int is_known, status = path_resolve(given, &path, &why);
+    int is_known, status = scan_resolve(given, &path, err);
 
-    if (status == ERNIE_ENOTFOUND)
-        return add_missing_path(scan, store, given, &why, err);
     if (status != ERNIE_OK)
-        return error_set(err, status, "%s", why.message);
-    if (system_table.fstatat(AT_FDCWD, path, &st, 0) != 0) {
-        status = error_set_system(err, errno, given);
+        return status;
+    if (is_covered(scan, path)) {
+        status = ERNIE_OK;
+    } else if (system_table.fstatat(AT_FDCWD, path, &st, 0) != 0) {
+        status = errno == ENOENT || errno == ENOTDIR
+                     ? add_missing_path(scan, store, path, given, err)
+                     : error_set_system(err, errno, given);
     } else if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
         status = error_set(err, ERNIE_EINVAL, "%s: neither a folder nor a regular file", given);
-    } else if (!is_covered(scan, path)) {
+    } else {
         status = add_known_place(scan, store, path, &is_known, err);
         if (status == ERNIE_OK && !is_known)
             status = add_new_place(scan, store, path, S_ISDIR(st.st_mode), err);

@@ -77,6 +77,10 @@ int scan(struct store *store, const struct scan_request *request, scan_fn progre
          struct ernie_index_report *report, struct scan *out, ernie_error *err);
 void scan_reset(struct scan *scan);
 
+/* The absolute path, with no link in it, of a file or folder; of one that is missing, that of
+ * the nearest folder that is there and the names that follow. memory_free. */
+int scan_resolve(const char *given, char **out, ernie_error *err);
+
 /* File i of n_files. */
 int scan_file(const struct scan *scan, size_t i, struct scan_file *out, ernie_error *err);
 

@@ -8,10 +8,10 @@ check 'version' run 0 "$ernie" --version
 check 'version is one line' grep -qx 'ernie [0-9.]*' out
 check 'help' run 0 "$ernie" --help
 check 'help fits 80 columns' awk 'length > 80 { exit 1 }' out
-for command in index search open remove status verify rebuild embed similarity tokenize model bench classify rerank; do
+for command in index watch search open remove status verify rebuild embed similarity tokenize model bench classify rerank; do
 	check "help lists $command" grep -q "^  $command " out
 done
-for command in index search open embed tokenize model bench classify rerank; do
+for command in index watch search open embed tokenize model bench classify rerank; do
 	check "$command --help" run 0 "$ernie" $command --help
 	check "$command --help fits 80 columns" awk 'length > 80 { exit 1 }' out
 	run 0 "$ernie" --help

@@ -188,6 +188,14 @@ check_database_SOURCES = tests/check_database.c
 check_database_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
 check_database_LDADD = libernie.la $(CHECK_LIBS) $(SQLITE_LIBS)
 
+check_PROGRAMS += check_watch
+
+check_watch_SOURCES = tests/check_watch.c tests/faults.h src/embedder.c src/ingest.c src/scan.c \
+	src/watch.c
+check_watch_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
+check_watch_LDADD = libsearch.la libencode.la libdocument.la libmodel.la libindex.la libkernel.la \
+	libstore.la libbase.la $(CHECK_LIBS) $(SQLITE_LIBS)
+
 check_PROGRAMS += check_vectors
 
 # The extension is loaded, not linked.
@@ -315,3 +323,7 @@ tests/check_extension.log: ernie$(EXEEXT) ernie.so
 check_SCRIPTS += tests/check_sql.sh
 EXTRA_DIST += tests/check_sql.sh tests/sql_prompt.py
 tests/check_sql.log: ernie$(EXEEXT)
+
+check_SCRIPTS += tests/check_watch.sh
+EXTRA_DIST += tests/check_watch.sh
+tests/check_watch.log: ernie$(EXEEXT) data/ernie.service

@@ -12,6 +12,7 @@ libbase_la_SOURCES = \
 	src/base/mac.c src/base/mac.h \
 	src/base/memory.c src/base/memory.h \
 	src/base/pool.c src/base/pool.h \
+	src/base/power.c src/base/power.h \
 	src/base/system.c src/base/system.h \
 	src/base/utf8.c src/base/utf8.h
 libbase_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(SODIUM_CFLAGS) $(XXHASH_CFLAGS)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -29,5 +30,9 @@ struct system_table system_table = {
     .readdir = readdir,
     .closedir = closedir,
     .realpath = realpath,
+    .inotify_init1 = inotify_init1,
+    .inotify_add_watch = inotify_add_watch,
+    .inotify_rm_watch = inotify_rm_watch,
+    .poll = poll,
     .getrandom = getrandom,
 };

@@ -5,7 +5,9 @@
 #define ERNIE_BASE_SYSTEM_H
 
 #include <dirent.h>
+#include <poll.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -26,6 +28,10 @@ struct system_table {
     struct dirent *(*readdir)(DIR *directory);
     int (*closedir)(DIR *directory);
     char *(*realpath)(const char *path, char *out);
+    int (*inotify_init1)(int flags);
+    int (*inotify_add_watch)(int fd, const char *path, uint32_t mask);
+    int (*inotify_rm_watch)(int fd, int wd);
+    int (*poll)(struct pollfd *fds, nfds_t n, int timeout_ms);
     ssize_t (*getrandom)(void *out, size_t size_bytes, unsigned flags);
 };
 /* Only tests replace what it holds, and before any thread is started. */

@@ -27,6 +27,7 @@ struct arguments {
     enum ernie_dtype dtype;
     size_t k, n_threads, max_tokens, dim;
     int all_chunks, hidden, no_jail, embeddings, tokens, pairs, print, prune;
+    int runs_on_battery, normal_priority; /* of watch */
     size_t n_excludes;
     const char **excludes;
     size_t n_words;
@@ -57,7 +58,8 @@ enum {
     OPTION_DTYPE = 1 << 19,
     OPTION_PRINT = 1 << 20,
     OPTION_NO_JAIL = 1 << 21,
-    OPTION_PRUNE = 1 << 22
+    OPTION_PRUNE = 1 << 22,
+    OPTION_UPKEEP = 1 << 23 /* of watch: how it keeps out of the way */
 };
 
 struct command {
@@ -118,6 +120,8 @@ int print_quoted(const char *text);
 /* Set by the first SIGINT, SIGTERM or SIGHUP after watch_signals; the second one
  * ends the process at once. */
 void watch_signals(void);
+/* The same, and if the process has not ended a second later it ends then. */
+void end_soon_after_signals(void);
 int signal_seen(void);
 
 /* Terminals. Columns of out, or 0 when it is not a terminal. */
@@ -156,6 +160,7 @@ double seconds_now(void);
 void print_index_report(const struct ernie_index_report *report, double seconds);
 
 int cmd_index(const struct arguments *arguments);
+int cmd_watch(const struct arguments *arguments);
 int cmd_search(const struct arguments *arguments);
 int cmd_open(const struct arguments *arguments);
 int cmd_embed(const struct arguments *arguments);

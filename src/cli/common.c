@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -218,13 +219,37 @@ static void on_signal(int number)
     signal(number, SIG_DFL);
 }
 
-void watch_signals(void)
+/* What is in the database is whole at any moment, so the process may end at any. */
+static void on_alarm(int number)
+{
+    (void)number;
+    _exit(EXIT_FOUND);
+}
+
+static void on_last_signal(int number)
+{
+    on_signal(number);
+    alarm(1);
+}
+
+static void set_handlers(void (*handler)(int))
 {
     static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
 
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         sigaction(numbers[i], &action, NULL);
+}
+
+void watch_signals(void)
+{
+    set_handlers(on_signal);
+}
+
+void end_soon_after_signals(void)
+{
+    signal(SIGALRM, on_alarm);
+    set_handlers(on_last_signal);
 }
 
 int signal_seen(void)

@@ -12,6 +12,7 @@ ernie_SOURCES = \
 	src/cli/cmd_status.c \
 	src/cli/cmd_tokenize.c \
 	src/cli/cmd_upkeep.c \
+	src/cli/cmd_watch.c \
 	src/cli/common.c \
 	src/cli/main.c \
 	src/cli/options.c \

@@ -9,6 +9,10 @@ const struct command commands[] = {
       OPTION_DB | OPTION_MODEL | OPTION_EXCLUDE | OPTION_HIDDEN | OPTION_NO_JAIL | OPTION_PRUNE |
           OPTION_DIM | OPTION_THREADS,
       "", cmd_index },
+    { "watch", "[PATH...]", "index now, and whenever something changes, until it is stopped",
+      OPTION_DB | OPTION_MODEL | OPTION_EXCLUDE | OPTION_HIDDEN | OPTION_NO_JAIL | OPTION_UPKEEP |
+          OPTION_THREADS,
+      "", cmd_watch },
     { "search", "QUERY...", "show the passages nearest in meaning",
       OPTION_DB | OPTION_MODEL | OPTION_K | OPTION_CHUNKS | OPTION_FORMAT | OPTION_QUERIES |
           OPTION_RERANK,

@@ -33,7 +33,9 @@ enum {
     LONG_RERANK,
     LONG_DTYPE,
     LONG_PRINT,
-    LONG_PRUNE
+    LONG_PRUNE,
+    LONG_ON_BATTERY,
+    LONG_PRIORITY
 };
 
 static const struct option_row rows[] = {
@@ -49,6 +51,8 @@ static const struct option_row rows[] = {
     { OPTION_HIDDEN, LONG_HIDDEN, "hidden", NULL, "take names that start with a dot too" },
     { OPTION_NO_JAIL, LONG_NO_JAIL, "no-jail", NULL, "let readers of PDF and the like run unconfined" },
     { OPTION_PRUNE, LONG_PRUNE, "prune", NULL, "remove what is indexed of paths missing or empty" },
+    { OPTION_UPKEEP, LONG_ON_BATTERY, "on-battery", "WHAT", "run, or pause until there is power again (pause)" },
+    { OPTION_UPKEEP, LONG_PRIORITY, "priority", "WHAT", "low, or normal (low)" },
     { OPTION_EMBEDDINGS, LONG_EMBEDDINGS, "embeddings", NULL, "embed every passage again too" },
     { OPTION_PAIR, LONG_PAIR, "pair", "TEXT", "a second text, as token type 1" },
     { OPTION_MAX_TOKENS, LONG_MAX_TOKENS, "max-tokens", "N", "cut after so many tokens" },
@@ -129,6 +133,16 @@ static int parse_format(const struct command *command, const char *text, enum fo
     return fail("--format %s: not one of: %s", text, command->formats);
 }
 
+/* One of two words: *is_first tells which. */
+static int parse_choice(const char *name, const char *text, const char *first, const char *second,
+                        int *is_first)
+{
+    *is_first = strcmp(text, first) == 0;
+    if (!*is_first && strcmp(text, second) != 0)
+        return fail("%s %s: not one of: %s %s", name, text, first, second);
+    return -1;
+}
+
 static int parse_dtype(const char *text, enum ernie_dtype *out)
 {
     static const char *const names[] = { "", "f32", "f16", "bf16" };
@@ -180,6 +194,10 @@ static int set_option(const struct command *command, int letter, const char *val
     case LONG_PRUNE:
         out->prune = 1;
         return -1;
+    case LONG_ON_BATTERY:
+        return parse_choice("--on-battery", value, "run", "pause", &out->runs_on_battery);
+    case LONG_PRIORITY:
+        return parse_choice("--priority", value, "normal", "low", &out->normal_priority);
     case LONG_EMBEDDINGS:
         out->embeddings = 1;
         return -1;

@@ -6,6 +6,7 @@ libchunk_la_SOURCES = \
 
 noinst_LTLIBRARIES += libdocument.la
 libdocument_la_SOURCES = \
+	src/document/changes.c src/document/changes.h \
 	src/document/charset.c src/document/charset.h \
 	src/document/common_characters.h \
 	src/document/extract.c src/document/extract.h \
