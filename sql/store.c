@@ -39,6 +39,7 @@ enum statement {
     DOCUMENT_MOVE,
     DOCUMENT_RENAME,
     DOCUMENT_TWINS,
+    MEMBERS,
     DOCUMENT_DELETE,
     MEMBERS_DELETE,
     DOCUMENT_PATHS,
@@ -80,9 +81,16 @@ static const char *const sql_of[N_STATEMENTS] = {
     [DOCUMENT_MOVE] = "UPDATE main.ernie_documents SET root_id = ?2, path = ?3 WHERE id = ?1",
     [DOCUMENT_RENAME] = "UPDATE main.ernie_documents SET root_id = ?2, path = ?3, size_bytes = ?4,"
                         " mtime_ns = ?5, ctime_ns = ?6, checked_ns = ?7 WHERE id = ?1 RETURNING id",
-    [DOCUMENT_TWINS] = "SELECT id, root_id, path, extractor_version FROM main.ernie_documents WHERE hash = ?1"
-                       " AND failure IS NULL AND root_id <> 0 LIMIT 1000",
+    [DOCUMENT_TWINS] = "SELECT id, root_id, path, extractor_version FROM main.ernie_documents"
+                       " WHERE hash = ?1 AND failure IS NULL AND root_id <> 0"
+                       " AND container_id IS NULL LIMIT 1000",
     [DOCUMENT_DELETE] = "DELETE FROM main.ernie_documents WHERE id = ?1",
+    /* With the length of the container's path, which those of all members begin with. */
+    [MEMBERS] = "WITH RECURSIVE inside (id) AS ("
+                "SELECT id FROM main.ernie_documents WHERE container_id = ?1 UNION"
+                " SELECT d.id FROM inside JOIN main.ernie_documents d ON d.container_id = inside.id)"
+                " SELECT d.id, d.path, (SELECT length(CAST(path AS BLOB)) FROM main.ernie_documents"
+                " WHERE id = ?1) FROM inside JOIN main.ernie_documents d ON d.id = inside.id",
     [MEMBERS_DELETE] = "DELETE FROM main.ernie_documents WHERE container_id = ?1",
     [DOCUMENT_PATHS] = "SELECT id, path FROM main.ernie_documents WHERE root_id = ?1",
     [DOCUMENT_IDS] = "SELECT id FROM main.ernie_documents WHERE root_id = ?1 ORDER BY id",
@@ -947,6 +955,34 @@ int store_document_touch(struct store *store, const struct store_document *docum
     return query_run(&query, err);
 }
 
+/* The members of a container are named after it. What the query gives is moved while it
+ * runs: ids and containers, which it goes by, stay. */
+static int rename_members(struct store *store, const struct store_document *container,
+                          ernie_error *err)
+{
+    struct query query = query_start(&store->statements, MEMBERS);
+    int status = ERNIE_OK;
+
+    bind_integer(&query, 1, container->id);
+    while (status == ERNIE_OK && query_row(&query)) {
+        const size_t before = (size_t)column_integer(&query, 2);
+        struct buffer path = { 0 };
+        size_t size;
+        const char *bytes = column_bytes(&query, 1, &size);
+
+        buffer_append_text(&path, container->path);
+        if (size > before)
+            buffer_append(&path, bytes + before, size - before);
+        if (path.failed || path.data == NULL)
+            status = out_of_memory(store, err);
+        else
+            status = move_document(store, column_integer(&query, 0), container->root_id,
+                                   path.data, err);
+        buffer_reset(&path);
+    }
+    return query_end(&query, status, err);
+}
+
 int store_document_rename(struct store *store, const struct store_document *document,
                           ernie_error *err)
 {
@@ -957,6 +993,8 @@ int store_document_rename(struct store *store, const struct store_document *docu
 
     if (status == ERNIE_OK && found && there.id != document->id)
         status = store_document_delete(store, there.id, err);
+    if (status == ERNIE_OK)
+        status = rename_members(store, document, err);
     if (status != ERNIE_OK)
         return status;
     query = query_start(&store->statements, DOCUMENT_RENAME);

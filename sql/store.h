@@ -110,7 +110,8 @@ int store_document_put(struct store *store, const struct store_document *documen
 int store_document_touch(struct store *store, const struct store_document *document,
                          ernie_error *err);
 /* The document of this id has root, path, size and times of document from now on: its file
- * has another name. Chunks and vectors stay. What had that path goes. */
+ * has another name. Chunks and vectors stay, and members are named anew too. What had that
+ * path goes. */
 int store_document_rename(struct store *store, const struct store_document *document,
                           ernie_error *err);
 /* Calls fn for each document of a file with these bytes (id, root_id, path, hash and

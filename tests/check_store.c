@@ -315,6 +315,121 @@ START_TEST(test_members_go_with_their_container)
 }
 END_TEST
 
+/* ---- other names ---- */
+
+static int note_ids(void *data, const struct store_document *document, int *stop, ernie_error *e)
+{
+    int64_t *sum = data;
+
+    (void)e;
+    ck_assert_str_ne(document->path, "");
+    *sum += document->id;
+    *stop = document->id == 2;
+    return ERNIE_OK;
+}
+
+START_TEST(test_a_renamed_document_keeps_its_chunks)
+{
+    struct store *store = open_store("a.db", STORE_CREATE);
+    struct store_document document = { .path = "new\xff.txt", .size_bytes = 8, .mtime_ns = 5,
+                                       .ctime_ns = 6, .checked_ns = 7 };
+    struct store_document found;
+    int64_t root, ids[4], chunk[1];
+    int is_found;
+
+    ok(store_begin(store, &err));
+    ok(store_root_add(store, "/r", &root, &err));
+    ok(store_commit(store, &err));
+    for (int i = 0; i < 4; i++) {
+        static const char *const paths[] = { "a", "b", "c", "new\xff.txt" };
+
+        ids[i] = add_document(store, root, paths[i], 1, chunk);
+    }
+    document.id = ids[0];
+    document.root_id = root;
+    ok(store_begin(store, &err));
+    ok(store_document_rename(store, &document, &err));
+    ok(store_commit(store, &err));
+    ok(store_document_find(store, root, "new\xff.txt", &found, &is_found, &err));
+    ck_assert_int_eq(found.id, ids[0]);
+    ck_assert_int_eq(found.mtime_ns, 5);
+    ck_assert_str_eq(found.title, "题目");
+    ok(store_document_find(store, root, "a", &found, &is_found, &err));
+    ck_assert(!is_found);
+    ck_assert_uint_eq(counts_of(store).n_documents, 3); /* what had that path is gone */
+    ck_assert_uint_eq(counts_of(store).n_chunks, 3);
+    ck_assert_uint_eq(check_store(store), 0);
+    /* Who removes it meanwhile wins. */
+    document.id = 77;
+    document.path = "d";
+    ok(store_begin(store, &err));
+    fails(store_document_rename(store, &document, &err), ERNIE_EBUSY, "removed");
+    store_rollback(store);
+    store_close(store);
+}
+END_TEST
+
+START_TEST(test_members_are_renamed_with_their_container)
+{
+    struct store *store = open_store("a.db", STORE_CREATE);
+    struct store_document document = { .path = "x/long.zip" }, found;
+    static const char *const paths[] = { "x/long.zip", "x/long.zip/b.zip", "x/long.zip/c",
+                                         "x/long.zip/b.zip/d", "other" };
+    int64_t ids[5];
+    int is_found;
+
+    add_containers(store, ids);
+    document.id = ids[0];
+    ok(store_begin(store, &err));
+    ok(store_document_rename(store, &document, &err));
+    ok(store_commit(store, &err));
+    for (int i = 0; i < 5; i++) {
+        ok(store_document_find(store, STORE_NO_ROOT, paths[i], &found, &is_found, &err));
+        ck_assert_int_eq(found.id, ids[i]);
+    }
+    ck_assert_uint_eq(counts_of(store).n_chunks, 5);
+    ck_assert_uint_eq(check_store(store), 0);
+    store_close(store);
+}
+END_TEST
+
+START_TEST(test_twins_are_files_with_the_same_bytes)
+{
+    struct store *store = open_store("a.db", STORE_CREATE);
+    struct store_document member = { .path = "a/m", .title = "", .format = "", .encoding = "",
+                                     .hash = "0123456789abcde" };
+    struct store_document failed = member;
+    const uint8_t hash[16] = "0123456789abcde", another[16] = "1";
+    int64_t root, id, sum = 0;
+
+    ok(store_begin(store, &err));
+    ok(store_root_add(store, "/r", &root, &err));
+    ok(store_commit(store, &err));
+    ck_assert_int_eq(add_document(store, root, "a", 1, NULL), 1);
+    ck_assert_int_eq(add_document(store, root, "b", 1, NULL), 2);
+    ck_assert_int_eq(add_document(store, root, "c", 1, NULL), 3);
+    add_document(store, STORE_NO_ROOT, "given", 1, NULL); /* has no file */
+    member.root_id = failed.root_id = root;
+    member.container_id = 1;
+    failed.path = "f";
+    failed.failure = "no text";
+    ok(store_begin(store, &err));
+    ok(store_document_put(store, &member, &id, &err));
+    ok(store_document_put(store, &failed, &id, &err));
+    ok(store_commit(store, &err));
+    ok(store_document_twins(store, hash, note_ids, &sum, &err));
+    ck_assert_int_eq(sum, 1 + 2); /* it stops at the second */
+    ok(store_document_delete(store, 2, &err));
+    sum = 0;
+    ok(store_document_twins(store, hash, note_ids, &sum, &err));
+    ck_assert_int_eq(sum, 1 + 3);
+    sum = 0;
+    ok(store_document_twins(store, another, note_ids, &sum, &err));
+    ck_assert_int_eq(sum, 0);
+    store_close(store);
+}
+END_TEST
+
 START_TEST(test_a_failure_is_remembered_and_counted)
 {
     struct store *store = open_store("a.db", STORE_CREATE);
@@ -1829,6 +1944,10 @@ static Suite *suite(void)
             test_a_callback_that_calls_its_caller_is_an_error, test_a_log_cut_short_hides_no_row,
             test_marks_tell_a_restored_log_apart, test_meta_is_kept_and_absent_is_empty,
             test_a_chunk_without_document_or_with_a_taken_place_is_refused } },
+        { "names",
+          { test_a_renamed_document_keeps_its_chunks,
+            test_members_are_renamed_with_their_container,
+            test_twins_are_files_with_the_same_bytes } },
         { "paths",
           { test_paths_are_bytes, test_ids_below_a_folder_are_those_and_no_neighbours,
             test_roots_inside_the_databases_folder_move_with_it,
