@@ -327,6 +327,7 @@ struct ernie_progress {
     size_t n_chunks;     /* embedded so far */
     const char *path;    /* the file just finished, printable UTF-8, or NULL */
     const char *failure; /* why that file was not indexed, or NULL */
+    double seconds_left; /* until all are embedded, or NAN while that cannot be told */
 };
 
 /* Called from the thread that called the library. Anything but 0 stops the work

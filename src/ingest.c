@@ -21,6 +21,7 @@
 #include "encode.h"
 #include "ingest.h"
 #include "model/model.h"
+#include "pace.h"
 #include "scan.h"
 
 /* A text larger than this is a log or a dump; it would fill the collection. */
@@ -56,6 +57,7 @@ struct ingest {
     const struct ernie_index_options *options;
     struct ernie_index_report *report;
     struct ernie_progress now;
+    struct pace pace;
     struct scan scan;
     ernie_encoder *encoder;
     struct ernie_encode_options how; /* to embed: the passage prompt, the numbers kept */
@@ -86,6 +88,8 @@ static int report_progress(struct ingest *ingest, const char *path, const char *
     ingest->now.path = path == NULL || printable.failed ? NULL : printable.data;
     ingest->now.failure = failure;
     ingest->now.n_chunks = ingest->report->n_chunks;
+    ingest->now.seconds_left =
+        pace_left(&ingest->pace, ingest->now.n_bytes_done, ingest->now.n_bytes_total);
     stop = options->progress(options->progress_data, &ingest->now);
     buffer_reset(&printable);
     if (stop)
@@ -868,13 +872,15 @@ static void ingest_reset(struct ingest *ingest)
 
 static int embed_files(struct ingest *ingest, ernie_error *err)
 {
+    const size_t n = ingest->scan.n_files, stride = pace_stride(n);
     int status = ERNIE_OK;
 
     ingest->now.stage = ERNIE_STAGE_EMBED;
-    for (size_t i = 0; status == ERNIE_OK && i < ingest->scan.n_files; i++) {
+    pace_begin(&ingest->pace);
+    for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
         struct scan_file file;
 
-        status = scan_file(&ingest->scan, i, &file, err);
+        status = scan_file(&ingest->scan, pace_nth(i, n, stride), &file, err);
         if (status == ERNIE_OK)
             status = take_file(ingest, &file, err);
     }

@@ -4,6 +4,7 @@
  * that is not there until it is; folders past the limit of watches now and then. */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -196,7 +197,7 @@ static void tell_of_unwatched(ernie_watcher *watcher)
     const struct ernie_index_options *options = &watcher->options.index;
     const size_t n = changes_n_unwatched(watcher->changes);
     const int why = changes_why_unwatched(watcher->changes);
-    struct ernie_progress progress = { .stage = ERNIE_STAGE_INDEX };
+    struct ernie_progress progress = { .stage = ERNIE_STAGE_INDEX, .seconds_left = (double)NAN };
     ernie_error words;
 
     if (n == 0 || watcher->told_unwatched || options->progress == NULL)

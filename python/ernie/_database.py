@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import os
 import threading
 from ctypes import POINTER, byref, c_size_t, c_void_p
@@ -46,6 +47,7 @@ class Progress:
     n_chunks: int  # embedded so far
     path: "str | None"  # the file just finished
     failure: "str | None"  # why that file was not indexed
+    seconds_left: "float | None"  # until all are embedded; None while that cannot be told
 
 
 @dataclass(frozen=True)
@@ -265,6 +267,7 @@ def _progress(now):
         now.n_chunks,
         _words(now.path),
         _words(now.failure),
+        None if math.isnan(now.seconds_left) else now.seconds_left,
     )
 
 

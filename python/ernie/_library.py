@@ -104,6 +104,7 @@ class ernie_progress(Structure):
         ("n_chunks", c_size_t),
         ("path", c_char_p),
         ("failure", c_char_p),
+        ("seconds_left", c_double),
     ]
 
 

@@ -1,4 +1,5 @@
 /* Terminals: how wide they are, how wide text is, links, and a bar that shows progress. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -185,21 +186,11 @@ void bar_clear(struct bar *bar)
     bar->is_drawn = 0;
 }
 
-/* What is left, from the bytes done so far: the time goes into embedding, and that
- * follows the bytes. */
-static void format_left(char *out, size_t size, double elapsed,
-                        const struct ernie_progress *progress)
+static void format_left(char *out, size_t size, double left)
 {
-    double left;
-
-    out[0] = '\0';
-    if (progress->n_bytes_done == 0 || elapsed < 1)
-        return;
-    left = elapsed * (double)(progress->n_bytes_total - progress->n_bytes_done) /
-           (double)progress->n_bytes_done;
-    if (progress->n_bytes_done > progress->n_bytes_total)
-        left = 0;
-    if (left >= 3600)
+    if (isnan(left))
+        out[0] = '\0';
+    else if (left >= 3600)
         snprintf(out, size, "  %d:%02d h left", (int)left / 3600, (int)left / 60 % 60);
     else
         snprintf(out, size, "  %d:%02d left", (int)left / 60, (int)left % 60);
@@ -220,7 +211,7 @@ static void draw(struct bar *bar, const struct ernie_progress *progress, double 
         fputs("\r\033[Kwriting the vector index", stderr);
         return;
     }
-    format_left(left, sizeof left, elapsed, progress);
+    format_left(left, sizeof left, progress->seconds_left);
     snprintf(words, sizeof words, " %zu/%zu files  %.0f chunks/s%s", progress->n_files_done,
              progress->n_files_total,
              elapsed > 0 ? (double)progress->n_chunks / elapsed : 0.0, left);
