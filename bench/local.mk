@@ -1,6 +1,6 @@
 
 EXTRA_DIST += bench/README.md bench/encode.sh bench/encode_llama.mjs bench/encode_peer.py \
-	bench/make_gguf.py bench/make_pages.py bench/make_texts.py bench/search.sh
+	bench/make_gguf.py bench/make_pages.py bench/make_texts.py bench/scale.py bench/search.sh
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 EXTRA_PROGRAMS += bench_quality

@@ -374,6 +374,8 @@ struct ernie_watch_options {
     unsigned quiet_ms;     /* changes are indexed when there was none for so long; 0: 1000 */
     unsigned max_wait_ms;  /* and after so long at most; 0: 15,000 */
     unsigned rescan_s;     /* how often folders that cannot be watched are read; 0: 600 */
+    unsigned rescan_all_s; /* how often all are: another machine's changes on a network's disk
+                            * are not told of; 0: 3600 */
 };
 
 struct ernie_watch_state {

@@ -16,6 +16,8 @@
  * was written may have been written again without its time showing it. */
 #define COARSE_NS 2000000000
 
+#define LOOKS_A_REPORT 1024
+
 struct scanner {
     struct store *store;
     struct scan *scan;
@@ -23,6 +25,7 @@ struct scanner {
     struct ernie_index_report *report;
     scan_fn progress;
     void *data;
+    size_t n_looked;
 };
 
 const struct store_root *scan_find_root(const struct store_root *roots, size_t n,
@@ -361,6 +364,12 @@ static int look_at_file(void *data, const struct walk_file *file, const char *fa
         status = keep_below(scanner, file->path, err);
         return status == ERNIE_OK ? scanner->progress(scanner->data, file->path, failure, err)
                                   : status;
+    }
+    /* A folder of a million files that have not changed is to be left at once too. */
+    if (++scanner->n_looked % LOOKS_A_REPORT == 0) {
+        status = scanner->progress(scanner->data, NULL, NULL, err);
+        if (status != ERNIE_OK)
+            return status;
     }
     if (!document_name_is_promising(file->path)) {
         scanner->report->n_skipped++;

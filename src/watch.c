@@ -1,7 +1,7 @@
 /* Folders that are kept up to date: what changes is gathered until it is quiet for a moment,
  * and then indexed in one batch, by the paths that changed alone. What inotify cannot tell is
- * found by looking: everything at first, after its queue ran over and after a mount; a folder
- * that is not there until it is; folders past the limit of watches now and then. */
+ * found by looking: everything at first, after its queue ran over, after a mount and every hour;
+ * a folder that is not there until it is; folders past the limit of watches more often. */
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -22,6 +22,7 @@
 #define DEFAULT_QUIET_MS 1000
 #define DEFAULT_MAX_WAIT_MS 15000
 #define DEFAULT_RESCAN_S 600
+#define DEFAULT_RESCAN_ALL_S 3600
 /* How often it is looked whether a watched folder is still the same, and is there. */
 #define LOOK_MS 2000
 #define POWER_MS 5000
@@ -49,7 +50,8 @@ struct ernie_watcher {
     /* Times are milliseconds of the clock that never goes back. */
     int64_t first_ms, last_ms; /* of the changes that wait; first_ms 0: none does */
     int64_t not_before_ms;
-    int64_t looked_ms, unwatched_ms;
+    int64_t looked_ms;
+    int64_t unwatched_ms, all_ms; /* when those that are not watched, or all, are due; 0: never */
     int64_t power_ms; /* when it was last seen where the power comes from */
     int is_paused;
 };
@@ -241,7 +243,8 @@ static int take_changes(ernie_watcher *watcher, ernie_error *err)
     struct path_list taken;
     int status = ERNIE_OK;
 
-    watcher->all |= changes_overflowed(watcher->changes) || changes_mounted(watcher->changes);
+    watcher->all |= changes_overflowed(watcher->changes) || changes_mounted(watcher->changes) ||
+                    (watcher->all_ms != 0 && now_ms() >= watcher->all_ms);
     changes_take(watcher->changes, &taken);
     for (size_t i = 0; status == ERNIE_OK && i < taken.n; i++)
         if (path_list_add(&watcher->todo, taken.path[i]) != 0)
@@ -295,6 +298,8 @@ static int end_batch(ernie_watcher *watcher, int status, int *is_done)
     }
     if (status != ERNIE_OK)
         return status;
+    if (watcher->all)
+        watcher->all_ms = now_ms() + (int64_t)watcher->options.rescan_all_s * 1000;
     watcher->all = watcher->is_first = 0;
     path_list_reset(&watcher->todo);
     tell_of_unwatched(watcher);
@@ -323,6 +328,8 @@ static int64_t due_ms(const ernie_watcher *watcher)
     }
     if (watcher->unwatched_ms != 0 && watcher->unwatched_ms < due)
         due = watcher->unwatched_ms;
+    if (watcher->all_ms != 0 && watcher->all_ms < due)
+        due = watcher->all_ms;
     return due < watcher->not_before_ms ? watcher->not_before_ms : due;
 }
 
@@ -397,6 +404,8 @@ static void set_options(ernie_watcher *watcher, const struct ernie_watch_options
         watcher->options.max_wait_ms = DEFAULT_MAX_WAIT_MS;
     if (watcher->options.rescan_s == 0)
         watcher->options.rescan_s = DEFAULT_RESCAN_S;
+    if (watcher->options.rescan_all_s == 0)
+        watcher->options.rescan_all_s = DEFAULT_RESCAN_ALL_S;
 }
 
 int ernie_watcher_new(ernie_database *database, size_t n_paths, const char *const *paths,

@@ -541,6 +541,28 @@ START_TEST(test_without_inotify_it_looks_now_and_then)
 }
 END_TEST
 
+static int deaf_add_watch(int fd, const char *path, uint32_t mask)
+{
+    return real_system.inotify_add_watch(fd, path, (mask & ~(uint32_t)IN_ALL_EVENTS) | IN_MOVE_SELF);
+}
+
+/* As on a disk that another machine writes to. */
+START_TEST(test_what_nobody_tells_of_is_found_later)
+{
+    struct ernie_watch_options often = options;
+    const char *paths[] = { in("docs") };
+
+    often.rescan_all_s = 1;
+    system_table.inotify_add_watch = deaf_add_watch;
+    ck_assert_int_eq(ernie_watcher_new(database, 1, paths, &often, &watcher, &err), ERNIE_OK);
+    step(10);
+    write_file("docs/a.txt", "one");
+    for (int i = 0; i < 100 && n_documents() == 0; i++)
+        step(1);
+    ck_assert_uint_eq(n_documents(), 1);
+}
+END_TEST
+
 START_TEST(test_a_drive_goes_and_comes_back)
 {
     write_file("docs/a.txt", "one");
@@ -686,6 +708,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, test_a_full_queue_makes_it_look_at_everything);
     tcase_add_test(tcase, test_past_the_limit_it_looks_now_and_then);
     tcase_add_test(tcase, test_without_inotify_it_looks_now_and_then);
+    tcase_add_test(tcase, test_what_nobody_tells_of_is_found_later);
     tcase_add_test(tcase, test_a_drive_goes_and_comes_back);
     tcase_add_test(tcase, test_it_waits_for_another_process);
     tcase_add_test(tcase, test_on_battery_it_waits);
