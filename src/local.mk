@@ -26,6 +26,7 @@ libernie_la_SOURCES = \
 	src/convert.c \
 	src/embedder.c src/embedder.h \
 	src/ingest.c src/ingest.h \
+	src/mounts.c src/mounts.h \
 	src/pace.c src/pace.h \
 	src/quantize.c \
 	src/vocabulary.c \

@@ -20,6 +20,7 @@
 
 struct scanner {
     struct store *store;
+    const struct scan_request *request;
     struct scan *scan;
     const struct scan_place *place;
     struct ernie_index_report *report;
@@ -391,29 +392,31 @@ static int look_at_file(void *data, const struct walk_file *file, const char *fa
     return add_file(scanner, file, err);
 }
 
-/* Says of a place that what is indexed of it stays, if anything is. */
-static int tell_of_kept(struct scanner *scanner, enum walk_presence presence, ernie_error *err)
+/* Says that what is indexed at a place of a root stays, if anything is. */
+static int tell_of_kept(struct scanner *scanner, const char *below, const char *why,
+                        ernie_error *err)
 {
     const struct scan_place *place = scanner->place;
     struct buffer path = { 0 }, words = { 0 };
     int64_t *ids = NULL;
     size_t n = 0;
-    int status = store_document_ids(scanner->store, place->root_id, place->below, &ids, &n, err);
+    int status = store_document_ids(scanner->store, place->root_id, below, &ids, &n, err);
 
     memory_free(ids);
     if (status != ERNIE_OK || n == 0)
         return status;
     scanner->report->n_kept += n;
+    if (scanner->request->is_quiet)
+        return ERNIE_OK;
     buffer_append_text(&path, place->root);
-    if (place->below[0] != '\0') {
+    if (below[0] != '\0') {
         buffer_append_char(&path, '/');
-        buffer_append_text(&path, place->below);
+        buffer_append_text(&path, below);
     }
     if (path.data != NULL)
         utf8_append_printable(&words, path.data, path.size);
-    buffer_printf(&words, ": %s, so its %zu document%s kept; `ernie index --prune` removes %s",
-                  presence == WALK_EMPTY ? "is empty" : "is not there", n,
-                  n == 1 ? " is" : "s are", n == 1 ? "it" : "them");
+    buffer_printf(&words, ": %s, so its %zu document%s kept; `ernie index --prune` removes %s", why,
+                  n, n == 1 ? " is" : "s are", n == 1 ? "it" : "them");
     if (path.failed || words.failed || words.data == NULL)
         status = out_of_memory(err);
     else
@@ -426,8 +429,9 @@ static int tell_of_kept(struct scanner *scanner, enum walk_presence presence, er
 /* Whether what is gone at the place is gone for good. A drive that is not there leaves no
  * folder or an empty one. */
 static int scan_place(struct scanner *scanner, struct scan_place *place,
-                      const struct scan_request *request, ernie_error *err)
+                      const struct walk_options *options, ernie_error *err)
 {
+    const struct scan_request *request = scanner->request;
     enum walk_presence presence = walk_look(place->root, place->below);
     int status = ERNIE_OK;
 
@@ -435,20 +439,74 @@ static int scan_place(struct scanner *scanner, struct scan_place *place,
     if ((presence == WALK_ABSENT || presence == WALK_EMPTY) && !request->prune) {
         if (!request->are_changes) {
             place->keeps = 1;
-            status = tell_of_kept(scanner, presence, err);
+            status = tell_of_kept(scanner, place->below,
+                                  presence == WALK_EMPTY ? "is empty" : "is not there", err);
         } else {
             place->keeps = walk_look(place->root, "") != WALK_PRESENT;
         }
     }
     if (status != ERNIE_OK || presence == WALK_ABSENT)
         return status;
-    return walk(place->root, place->below, &request->walk, look_at_file, scanner, err);
+    return walk(place->root, place->below, options, look_at_file, scanner, err);
+}
+
+static int note_mount(void *data, const char *root, const char *path, ernie_error *err)
+{
+    struct scanner *scanner = data;
+
+    (void)root;
+    return mounts_add(&scanner->scan->mounts, scanner->place->root_id, path, err);
+}
+
+/* Documents of the place on a disk that was mounted below its root, and is not now, stay. */
+static int keep_unmounted(struct scanner *scanner, const struct scan_place *place,
+                          ernie_error *err)
+{
+    struct mount mount;
+    size_t at = 0;
+    int status = ERNIE_OK;
+
+    scanner->place = place;
+    while (status == ERNIE_OK && mounts_next(&scanner->scan->mounts, &at, &mount)) {
+        char *path;
+
+        if (mount.root_id != place->root_id)
+            continue;
+        path = memory_copy_text(mount.path, mount.size);
+        if (path == NULL)
+            return out_of_memory(err);
+        if ((place->below[0] == '\0' || path_below(place->below, path) != NULL ||
+             path_below(path, place->below) != NULL) &&
+            !walk_is_mount(place->root, path)) {
+            status = keep_below(scanner, path, err);
+            if (status == ERNIE_OK && !scanner->request->are_changes)
+                status = tell_of_kept(scanner, path, "is not mounted", err);
+        }
+        memory_free(path);
+    }
+    return status;
+}
+
+static int scan_places(struct scanner *scanner, ernie_error *err)
+{
+    struct scan *scan = scanner->scan;
+    struct walk_options options = scanner->request->walk;
+    int status = ERNIE_OK;
+
+    options.mount = note_mount;
+    options.mount_data = scanner;
+    for (size_t i = 0; status == ERNIE_OK && i < scan->n_places; i++)
+        status = scan_place(scanner, &scan->place[i], &options, err);
+    for (size_t i = 0; status == ERNIE_OK && !scanner->request->prune && i < scan->n_places; i++)
+        if (!scan->place[i].keeps)
+            status = keep_unmounted(scanner, &scan->place[i], err);
+    return status;
 }
 
 int scan(struct store *store, const struct scan_request *request, scan_fn progress, void *data,
          struct ernie_index_report *report, struct scan *out, ernie_error *err)
 {
-    struct scanner scanner = { .store = store, .scan = out, .report = report,
+    struct scanner scanner = { .store = store, .request = request, .scan = out, .report = report,
                                .progress = progress, .data = data };
     uint64_t seq;
     int status;
@@ -457,16 +515,17 @@ int scan(struct store *store, const struct scan_request *request, scan_fn progre
     if (out->place == NULL)
         return out_of_memory(err);
     status = add_paths(out, store, request, err);
+    if (status == ERNIE_OK)
+        status = mounts_read(&out->mounts, store, err);
     if (status != ERNIE_OK)
         return status;
     /* One read transaction for the thousands of look-ups. */
     status = store_snapshot_begin(store, &seq, err);
     if (status != ERNIE_OK)
         return status;
-    for (size_t i = 0; status == ERNIE_OK && i < out->n_places; i++)
-        status = scan_place(&scanner, &out->place[i], request, err);
+    status = scan_places(&scanner, err);
     store_snapshot_end(store);
-    return status;
+    return status == ERNIE_OK ? mounts_write(&out->mounts, store, err) : status;
 }
 
 void scan_reset(struct scan *scan)
@@ -479,6 +538,7 @@ void scan_reset(struct scan *scan)
     memory_free(scan->entry);
     memory_free(scan->folder);
     buffer_reset(&scan->names);
+    mounts_reset(&scan->mounts);
     id_set_reset(&scan->seen);
     id_set_reset(&scan->kept);
     forget_roots(scan);

@@ -10,6 +10,7 @@
 #include "base/id_set.h"
 #include "document/walk.h"
 #include "ernie.h"
+#include "mounts.h"
 #include "sql/store.h"
 
 /* What is asked for. */
@@ -22,7 +23,8 @@ struct scan_request {
     /* What is missing or empty where it was asked for is gone: else it may be a drive that is
      * not there at present, whose documents stay. */
     int prune;
-    struct walk_options walk;
+    int is_quiet; /* does not tell what is kept for that: it was told before */
+    struct walk_options walk; /* its mount is the scan's own */
 };
 
 /* A place that was asked for: a root, and what of it ("" for all). */
@@ -55,6 +57,7 @@ struct scan {
     uint64_t n_bytes;   /* of all files of entry */
     struct id_set seen; /* documents whose files are there */
     struct id_set kept; /* documents that are not to be removed */
+    struct mounts mounts;
     struct store_root *root; /* [n_roots], read when they are first needed */
     size_t n_roots;
 };

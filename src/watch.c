@@ -229,6 +229,7 @@ static int index_all(ernie_watcher *watcher, struct scan_request *request,
     if (paths == NULL)
         return out_of_memory(err);
     request->paths = paths;
+    request->is_quiet = !watcher->is_first;
     for (size_t i = 0; i < watcher->n_tops; i++)
         if (watcher->top[i].is_there || watcher->is_first)
             paths[request->n_paths++] = watcher->top[i].path;

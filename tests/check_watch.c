@@ -541,6 +541,68 @@ START_TEST(test_without_inotify_it_looks_now_and_then)
 }
 END_TEST
 
+/* ---- disks mounted inside ---- */
+
+static ino_t drive; /* this folder is on another device */
+
+static int other_device(int fd, struct stat *out)
+{
+    int status = real_system.fstat(fd, out);
+
+    if (status == 0 && out->st_ino == drive)
+        out->st_dev++;
+    return status;
+}
+
+static struct ernie_index_report index_docs(int prune)
+{
+    const char *paths[] = { in("docs") };
+    struct ernie_index_options how = { .n_threads = 1, .prune = prune, .progress = note_failure };
+    struct ernie_index_report report;
+
+    told[0] = '\0';
+    ck_assert_msg(ernie_index(database, 1, paths, &how, &report, &err) == ERNIE_OK, "%s",
+                  err.message);
+    return report;
+}
+
+START_TEST(test_what_is_on_a_disk_mounted_inside_stays)
+{
+    struct stat st;
+
+    run("mkdir -p %s/docs/a/drive %s/docs/b", folder, folder);
+    write_file("docs/here.txt", "one");
+    write_file("docs/b/there.txt", "two");
+    write_file("docs/a/drive/far.txt", "three");
+    ck_assert_int_eq(stat(in("docs/a/drive"), &st), 0);
+    drive = st.st_ino;
+    system_table.fstat = other_device;
+    ck_assert_uint_eq(index_docs(0).n_added, 3);
+    /* The disk is taken away, and a folder that is none is deleted. */
+    run("mv %s/docs/a/drive %s/disk && mkdir %s/docs/a/drive && rm -r %s/docs/b", folder, folder,
+        folder, folder);
+    struct ernie_index_report report = index_docs(0);
+    ck_assert_uint_eq(report.n_kept, 1);
+    ck_assert_uint_eq(report.n_removed, 1);
+    ck_assert_ptr_nonnull(strstr(told, "docs/a/drive: is not mounted, so its 1 document is kept"));
+    run("rmdir %s/docs/a/drive", folder); /* nor has it a folder to be mounted on */
+    ck_assert_uint_eq(index_docs(0).n_kept, 1);
+    /* It is there again, and a file on it is deleted. */
+    run("mv %s/disk %s/docs/a/drive", folder, folder);
+    report = index_docs(0);
+    ck_assert_uint_eq(report.n_unchanged, 2);
+    ck_assert_uint_eq(report.n_kept, 0);
+    unlink(in("docs/a/drive/far.txt"));
+    ck_assert_uint_eq(index_docs(0).n_removed, 1);
+    /* It is asked for that it goes. */
+    write_file("docs/a/drive/near.txt", "four");
+    ck_assert_uint_eq(index_docs(0).n_added, 1);
+    run("rm -r %s/docs/a", folder);
+    ck_assert_uint_eq(index_docs(1).n_removed, 1);
+    ck_assert_uint_eq(n_documents(), 1);
+}
+END_TEST
+
 static int deaf_add_watch(int fd, const char *path, uint32_t mask)
 {
     return real_system.inotify_add_watch(fd, path, (mask & ~(uint32_t)IN_ALL_EVENTS) | IN_MOVE_SELF);
@@ -709,6 +771,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, test_past_the_limit_it_looks_now_and_then);
     tcase_add_test(tcase, test_without_inotify_it_looks_now_and_then);
     tcase_add_test(tcase, test_what_nobody_tells_of_is_found_later);
+    tcase_add_test(tcase, test_what_is_on_a_disk_mounted_inside_stays);
     tcase_add_test(tcase, test_a_drive_goes_and_comes_back);
     tcase_add_test(tcase, test_it_waits_for_another_process);
     tcase_add_test(tcase, test_on_battery_it_waits);

@@ -254,6 +254,16 @@ static int tell_of_folder(const struct walker *walker, ernie_error *err)
                            walker->path.size > 0 ? walker->path.data : "", err);
 }
 
+static int tell_of_mount(const struct walker *walker, const struct level *level, ernie_error *err)
+{
+    const struct walk_options *options = walker->options;
+
+    if (options->mount == NULL || walker->depth == 0 ||
+        walker->level[walker->depth - 1].device == level->device)
+        return ERNIE_OK;
+    return options->mount(options->mount_data, walker->root, walker->path.data, err);
+}
+
 static int enter_folder(struct walker *walker, ernie_error *err)
 {
     struct level level;
@@ -267,6 +277,11 @@ static int enter_folder(struct walker *walker, ernie_error *err)
         return ERNIE_OK;
     if (why != 0)
         return report_failure(walker, why, err);
+    status = tell_of_mount(walker, &level, err);
+    if (status != ERNIE_OK) {
+        level_reset(&level);
+        return status;
+    }
     if (walker->path.size > 0)
         buffer_append_char(&walker->path, '/');
     level.path_size = walker->path.size;
@@ -423,6 +438,33 @@ enum walk_presence walk_look(const char *root, const char *below)
         return look_into(fd);
     system_table.close(fd);
     return WALK_PRESENT;
+}
+
+/* The device of a folder; 0 when there is none. */
+static int device_of(const char *root, const char *below, dev_t *out)
+{
+    int fd = open_below(root, below, O_DIRECTORY | O_NONBLOCK);
+    struct stat st;
+    int is_there;
+
+    if (fd < 0)
+        return 0;
+    is_there = system_table.fstat(fd, &st) == 0;
+    system_table.close(fd);
+    *out = is_there ? st.st_dev : 0;
+    return is_there;
+}
+
+int walk_is_mount(const char *root, const char *below)
+{
+    const char *slash = strrchr(below, '/');
+    char *folder = memory_copy_text(below, slash != NULL ? (size_t)(slash - below) : 0);
+    dev_t device, outer;
+    int is_mount = folder != NULL && device_of(root, below, &device) &&
+                   device_of(root, folder, &outer) && device != outer;
+
+    memory_free(folder);
+    return is_mount;
 }
 
 int walk_open(const char *root, const char *path, ernie_error *err)

@@ -22,6 +22,8 @@ struct walk_options {
     int hidden;                  /* take names that start with a dot */
     walk_folder_fn folder;       /* or NULL */
     void *folder_data;
+    walk_folder_fn mount; /* called for each folder that is on another device than its own; or NULL */
+    void *mount_data;
 };
 
 struct walk_file {
@@ -52,6 +54,8 @@ enum walk_presence {
     WALK_UNREADABLE /* the system does not say */
 };
 enum walk_presence walk_look(const char *root, const char *below);
+/* Whether the folder at below, which is not "", is on another device than the one it lies in. */
+int walk_is_mount(const char *root, const char *below);
 
 /* Opens a file that walk found for reading, refusing a link or anything but a
  * regular file put in its place since: O_NOFOLLOW, O_NONBLOCK. The descriptor, or
