@@ -152,6 +152,13 @@ check_plain_SOURCES = tests/check_plain.c tests/faults.h
 check_plain_CPPFLAGS = $(TEST_CPPFLAGS)
 check_plain_LDADD = libdocument.la libbase.la $(CHECK_LIBS)
 
+check_SCRIPTS += tests/check_hostile_files.sh
+EXTRA_DIST += tests/check_hostile_files.sh tests/make_hostile.py
+tests/check_hostile_files.log: hostile_files$(EXEEXT)
+EXTRA_PROGRAMS += hostile_files
+hostile_files_SOURCES = tests/hostile_files.c
+hostile_files_LDADD = libdocument.la libbase.la
+
 # The extension in a host written in C.
 check_PROGRAMS += check_register
 

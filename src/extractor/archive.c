@@ -23,6 +23,8 @@ struct archive_reader {
     const char *name; /* of the archive's file */
     size_t size;      /* of the archive, packed */
     uint64_t n_produced;
+    size_t n_entries, n_encrypted, n_broken;
+    ernie_error first; /* what was wrong with the first one that is broken */
     struct buffer bytes;         /* of the member at hand */
     struct buffer member_name;
     struct buffer foreign_names; /* those so far that are not UTF-8: their charset is told from all */
@@ -89,7 +91,8 @@ static int set_name(struct archive_reader *reader, struct archive_entry *entry, 
 
 /* ---- members ----------------------------------------------------------- */
 
-/* The member's bytes. *is_whole is 0 for one that is larger than any document. */
+/* The member's bytes. *is_whole is 0 for one that is broken, the others being good still, or
+ * larger than any document. */
 static int read_member(struct archive_reader *reader, int *is_whole, ernie_error *err)
 {
     const size_t step = 65536;
@@ -103,6 +106,11 @@ static int read_member(struct archive_reader *reader, int *is_whole, ernie_error
         if (end == NULL)
             return error_set(err, ERNIE_ENOMEM, "unpacking takes too much memory");
         n = archive_read_data(reader->archive, end, step);
+        if (n < 0 && n != ARCHIVE_FATAL) {
+            if (reader->n_broken++ == 0)
+                fail(reader, &reader->first);
+            return ERNIE_OK;
+        }
         if (n < 0)
             return fail(reader, err);
         if (n == 0) {
@@ -135,7 +143,6 @@ static int is_unpacked(struct archive *archive)
 static int read_members(struct archive_reader *reader, member_fn fn, void *data,
                         ernie_error *err)
 {
-    size_t n_entries = 0, n_encrypted = 0;
     int status = ERNIE_OK, is_whole;
 
     while (status == ERNIE_OK) {
@@ -148,7 +155,7 @@ static int read_members(struct archive_reader *reader, member_fn fn, void *data,
             return fail(reader, err);
         if (is_unpacked(reader->archive))
             return error_set(err, ERNIE_EFORMAT, "not an archive");
-        if (++n_entries > MAX_ENTRIES)
+        if (++reader->n_entries > MAX_ENTRIES)
             return error_set(err, ERNIE_EFORMAT, "has more than %d members", MAX_ENTRIES);
         status = set_name(reader, entry, err);
         if (status == ERNIE_OK && reader->member_name.failed)
@@ -156,7 +163,7 @@ static int read_members(struct archive_reader *reader, member_fn fn, void *data,
         if (status != ERNIE_OK || reader->member_name.size == 0)
             continue;
         if (archive_entry_is_data_encrypted(entry)) {
-            n_encrypted++;
+            reader->n_encrypted++;
             continue;
         }
         if (!is_promising(reader, entry))
@@ -166,9 +173,12 @@ static int read_members(struct archive_reader *reader, member_fn fn, void *data,
             status = fn(data, reader->member_name.data, (const uint8_t *)reader->bytes.data,
                         reader->bytes.size, err);
     }
-    if (status == ERNIE_OK && n_encrypted > 0)
-        status = error_set(err, ERNIE_EFORMAT, "encrypted: %zu of %zu members", n_encrypted,
-                           n_entries);
+    if (status == ERNIE_OK && reader->n_encrypted > 0)
+        status = error_set(err, ERNIE_EFORMAT, "encrypted: %zu of %zu members",
+                           reader->n_encrypted, reader->n_entries);
+    if (status == ERNIE_OK && reader->n_broken > 0)
+        status = error_set(err, ERNIE_EFORMAT, "%s (%zu of %zu members)", reader->first.message,
+                           reader->n_broken, reader->n_entries);
     return status;
 }
 

@@ -559,20 +559,19 @@ int pdf_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie_
 
 void pdf_prepare(void)
 {
-    /* The first document makes Poppler look through its folders; this one has no page. */
+    /* The first document makes Poppler look through its folders, and the last one makes it
+     * forget them: this one, which has no page, stays. */
     static const char empty[] =
         "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
         "2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\n"
         "xref\n0 3\n0000000000 65535 f \n0000000009 00000 n \n0000000054 00000 n \n"
         "trailer<</Size 3/Root 1 0 R>>\nstartxref\n97\n%%EOF\n";
-    struct extract extract = { 0 };
-    struct writer writer = { .out = &extract };
+    GBytes *data = g_bytes_new_static(empty, sizeof empty - 1);
     GDateTime *now;
-    ernie_error err;
 
     charset_prepare(); /* titles are in UTF-16 */
-    pdf_extract(&writer, (const uint8_t *)empty, sizeof empty - 1, &err);
-    extract_reset(&extract);
+    poppler_document_new_from_bytes(data, NULL, NULL);
+    g_bytes_unref(data);
     now = g_date_time_new_now_local(); /* reads the time zone */
     if (now != NULL)
         g_date_time_unref(now);

@@ -21,14 +21,16 @@
 #define MEMORY_BYTES ((uint64_t)1 << 30)
 #define PROCESSOR_S  30
 
-/* Of a file all in all: members at most, bytes of them, and how deep one may be in another. */
+/* Of a file all in all: members at most, those of them that cannot be read, bytes of them,
+ * and how deep one may be in another. */
 #define MAX_MEMBERS      4096
+#define MAX_FAILURES     256
 #define MAX_MEMBER_BYTES ((uint64_t)256 << 20)
 #define MAX_DEPTH        4
 
 struct run {
     const struct program *program;
-    size_t n_members;
+    size_t n_members, n_failures;
     uint64_t n_member_bytes, n_text_bytes;
 };
 
@@ -119,6 +121,12 @@ static int is_ours(const struct program *program, enum document_format format)
            program->containers[format] != NULL;
 }
 
+static int send_failure(struct place *place, const char *why, ernie_error *err)
+{
+    place->run->n_failures++;
+    return wire_write_failure(OUT, place->name, why, err);
+}
+
 /* What the file or a member holds, sent. What is wrong with it is sent too, and is no
  * error. */
 static int send_document(struct place *place, enum document_format format, const uint8_t *bytes,
@@ -133,7 +141,7 @@ static int send_document(struct place *place, enum document_format format, const
     extract_reset(&extract);
     if (status == ERNIE_OK)
         return ERNIE_OK;
-    return wire_write_failure(OUT, place->name, why.message, err);
+    return send_failure(place, why.message, err);
 }
 
 /* ---- members ----------------------------------------------------------- */
@@ -172,6 +180,9 @@ static int count_member(struct run *run, size_t size, ernie_error *err)
 {
     if (++run->n_members > MAX_MEMBERS)
         return error_set(err, ERNIE_EFORMAT, "has more than %d members", MAX_MEMBERS);
+    if (run->n_failures > MAX_FAILURES)
+        return error_set(err, ERNIE_EFORMAT, "has more than %d members that cannot be read",
+                         MAX_FAILURES);
     run->n_member_bytes += size;
     if (run->n_member_bytes > MAX_MEMBER_BYTES)
         return error_set(err, ERNIE_EFORMAT, "holds more than %d MiB",
@@ -198,7 +209,7 @@ static int take_member(void *data, const char *name, const uint8_t *bytes, size_
     else if (!is_ours(run->program, format))
         status = wire_write_member(OUT, place.name, format, bytes, size, err);
     else if (document_format_is_container(format) && place.depth >= MAX_DEPTH)
-        status = wire_write_failure(OUT, place.name, "an archive in an archive too deep", err);
+        status = send_failure(&place, "an archive in an archive too deep", err);
     else
         status = send_document(&place, format, bytes, size, err);
 done:
