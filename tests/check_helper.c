@@ -435,6 +435,61 @@ START_TEST(test_members_come_before_their_archive)
 }
 END_TEST
 
+static void put(FILE *file, unsigned n_bytes, uint64_t value)
+{
+    for (unsigned i = 0; i < n_bytes; i++)
+        putc((int)(value >> 8 * i & 255), file);
+}
+
+/* An empty file in a zip, as the archivers of Chinese Windows name it: in GBK, and without
+ * saying so. APPNOTE.TXT 4.3. */
+static unsigned put_member(FILE *file, const char *name)
+{
+    put(file, 4, 0x04034b50), put(file, 2, 20), put(file, 4, 0), put(file, 8, 0);
+    put(file, 4, 0), put(file, 4, 0), put(file, 2, (unsigned)strlen(name)), put(file, 2, 0);
+    fputs(name, file);
+    return 30 + (unsigned)strlen(name);
+}
+
+static unsigned put_entry(FILE *file, const char *name, unsigned offset)
+{
+    put(file, 4, 0x02014b50), put(file, 4, 0x00140014), put(file, 4, 0), put(file, 8, 0);
+    put(file, 4, 0), put(file, 4, 0), put(file, 2, (unsigned)strlen(name)), put(file, 4, 0);
+    put(file, 4, 0), put(file, 4, 0), put(file, 4, offset);
+    fputs(name, file);
+    return 46 + (unsigned)strlen(name);
+}
+
+START_TEST(test_names_of_members_in_gbk)
+{
+    static const char *const names[] = {
+        "\xbb\xe1\xd2\xe9\xbc\xcd\xd2\xaa.txt", /* 会议纪要 */
+        "\xba\xcf\xcd\xac/\xb5\xda\xd2\xbb\xb7\xdd.txt", /* 合同/第一份 */
+    };
+    struct helper helper = own_helper();
+    struct heard heard = { 0 };
+    unsigned offset = 0, size = 0, offsets[2];
+    char path[128];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/x.zip", folder);
+    file = fopen(path, "w");
+    for (int i = 0; i < 2; i++) {
+        offsets[i] = offset;
+        offset += put_member(file, names[i]);
+    }
+    for (int i = 0; i < 2; i++)
+        size += put_entry(file, names[i], offsets[i]);
+    put(file, 4, 0x06054b50), put(file, 4, 0), put(file, 4, 0x00020002), put(file, 4, size);
+    put(file, 4, offset), put(file, 2, 0);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(extract_file(&helper, path, DOCUMENT_ARCHIVE, &heard), ERNIE_OK);
+    ck_assert_str_eq(heard.lines.data, "会议纪要.txt||\n合同/第一份.txt||\n||\n");
+    buffer_reset(&heard.lines);
+    helper_reset(&helper);
+}
+END_TEST
+
 START_TEST(test_the_caller_may_end_it)
 {
     struct helper helper = own_helper();
@@ -512,7 +567,7 @@ int main(void)
           { test_a_program_that_misbehaves_costs_the_file, test_one_that_hangs_is_ended,
             test_one_that_closes_its_pipe_is_ended, test_one_that_floods_is_ended,
             test_a_missing_program_is_not_the_files_fault, test_members_come_before_their_archive,
-            test_the_caller_may_end_it, test_a_descriptor_stays_as_it_was,
+            test_names_of_members_in_gbk, test_the_caller_may_end_it, test_a_descriptor_stays_as_it_was,
             test_running_out_of_memory_at_each_allocation } },
     };
     Suite *s = suite_create("helper");

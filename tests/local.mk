@@ -154,7 +154,7 @@ check_plain_LDADD = libdocument.la libbase.la $(CHECK_LIBS)
 
 check_SCRIPTS += tests/check_hostile_files.sh
 EXTRA_DIST += tests/check_hostile_files.sh tests/make_hostile.py
-tests/check_hostile_files.log: hostile_files$(EXEEXT)
+tests/check_hostile_files.sh.log: hostile_files$(EXEEXT)
 EXTRA_PROGRAMS += hostile_files
 hostile_files_SOURCES = tests/hostile_files.c
 hostile_files_LDADD = libdocument.la libbase.la
@@ -281,6 +281,10 @@ fuzz_words_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_vocab_SOURCES = tests/fuzz_vocab.c
 fuzz_vocab_LDADD = libmodel.la libbase.la
 fuzz_vocab_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_PROGRAMS += fuzz_wire
+fuzz_wire_SOURCES = tests/fuzz_wire.c
+fuzz_wire_LDADD = libdocument.la libbase.la
+fuzz_wire_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_extract_SOURCES = tests/fuzz_extract.c
 fuzz_extract_LDADD = libdocument.la libbase.la
 fuzz_extract_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

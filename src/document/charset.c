@@ -294,6 +294,7 @@ static int convert(const struct charset *charset, const uint8_t *bytes, size_t s
         flushed = in_left == 0;
         n = flushed ? iconv(cd, NULL, NULL, &end, &room) : iconv(cd, &in, &in_left, &end, &room);
         out->size = (size_t)(end - out->data);
+        *end = '\0'; /* there is room for it past what was reserved */
         if (n != (size_t)-1 || errno == E2BIG)
             continue;
         ++*n_broken;
