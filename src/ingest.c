@@ -843,7 +843,7 @@ static int ingest_init(struct ingest *ingest, struct ernie_database *database,
     ingest->head = memory_new(DOCUMENT_FORMAT_BYTES, 1);
     if (ingest->head == NULL)
         return error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    ingest->helper.is_unconfined = options != NULL && options->unconfined;
+    ingest->helper.may_be_unconfined = options != NULL && options->unconfined;
     status = tokenizer_scratch_new(&ingest->scratch, err);
     if (status == ERNIE_OK)
         status = ernie_encoder_new(database->model, options != NULL ? options->n_threads : 0,

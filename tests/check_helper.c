@@ -1,12 +1,17 @@
 /* src/document/wire.c and helper.c: what a helper program says, and what becomes of one that
  * misbehaves. The misbehaving ones here are shell scripts in the place of ours. */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -490,6 +495,44 @@ START_TEST(test_names_of_members_in_gbk)
 }
 END_TEST
 
+/* This process and those it starts from now on have no filters of system calls to set: as
+ * with a kernel that was built without. */
+static void take_seccomp_away(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_SECCOMP, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = { .len = sizeof code / sizeof *code, .filter = code };
+
+    ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+START_TEST(test_nothing_is_read_where_it_cannot_be_confined)
+{
+    struct helper helper = own_helper();
+    struct heard heard = { 0 };
+    char path[128];
+
+    run("cd %s && echo one >one.txt && gzip one.txt", folder);
+    snprintf(path, sizeof path, "%s/one.txt.gz", folder);
+    take_seccomp_away();
+    ck_assert_int_eq(extract_file(&helper, path, DOCUMENT_ARCHIVE, &heard), ERNIE_ENOTFOUND);
+    ck_assert_str_eq(err.message, "this kernel has no filter of system calls (seccomp)");
+    ck_assert_int_eq(heard.n, 0);
+    helper.may_be_unconfined = 1;
+    ck_assert_int_eq(extract_file(&helper, path, DOCUMENT_ARCHIVE, &heard), ERNIE_OK);
+    ck_assert_str_eq(heard.lines.data, "one.txt||one\n\n||\n");
+    buffer_reset(&heard.lines);
+    helper_reset(&helper);
+}
+END_TEST
+
 START_TEST(test_the_caller_may_end_it)
 {
     struct helper helper = own_helper();
@@ -567,7 +610,7 @@ int main(void)
           { test_a_program_that_misbehaves_costs_the_file, test_one_that_hangs_is_ended,
             test_one_that_closes_its_pipe_is_ended, test_one_that_floods_is_ended,
             test_a_missing_program_is_not_the_files_fault, test_members_come_before_their_archive,
-            test_names_of_members_in_gbk, test_the_caller_may_end_it, test_a_descriptor_stays_as_it_was,
+            test_names_of_members_in_gbk, test_nothing_is_read_where_it_cannot_be_confined, test_the_caller_may_end_it, test_a_descriptor_stays_as_it_was,
             test_running_out_of_memory_at_each_allocation } },
     };
     Suite *s = suite_create("helper");

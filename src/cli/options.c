@@ -49,7 +49,7 @@ static const struct option_row rows[] = {
     { OPTION_FORMAT, LONG_JSON, "json", NULL, "the same as --format json" },
     { OPTION_EXCLUDE, LONG_EXCLUDE, "exclude", "PATTERN", "leave out, as in .gitignore; repeatable" },
     { OPTION_HIDDEN, LONG_HIDDEN, "hidden", NULL, "take names that start with a dot too" },
-    { OPTION_NO_JAIL, LONG_NO_JAIL, "no-jail", NULL, "let readers of PDF and the like run unconfined" },
+    { OPTION_NO_JAIL, LONG_NO_JAIL, "no-jail", NULL, "read PDF and the like even if unconfined" },
     { OPTION_PRUNE, LONG_PRUNE, "prune", NULL, "remove what is indexed of paths missing or empty" },
     { OPTION_UPKEEP, LONG_ON_BATTERY, "on-battery", "WHAT", "run, or pause until there is power again (pause)" },
     { OPTION_UPKEEP, LONG_PRIORITY, "priority", "WHAT", "low, or normal (low)" },

@@ -149,10 +149,10 @@ static int start(const struct helper *helper, int file, const char *name,
         status = error_set(err, ERNIE_ENOMEM, "helper program: out of memory");
         goto done;
     }
-    if (helper->is_unconfined)
+    if (helper->may_be_unconfined)
         arguments[1] = (char *)"--no-jail";
-    arguments[helper->is_unconfined ? 2 : 1] = (char *)(uintptr_t)document_format_name(format);
-    arguments[helper->is_unconfined ? 3 : 2] = NULL;
+    arguments[helper->may_be_unconfined ? 2 : 1] = (char *)(uintptr_t)document_format_name(format);
+    arguments[helper->may_be_unconfined ? 3 : 2] = NULL;
     environment[0] = named.data;
     environment[1] = (char *)"LC_ALL=C.UTF-8";
     environment[2] = NULL;

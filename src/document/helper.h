@@ -14,7 +14,7 @@
 
 struct helper {
     char *folder;        /* where the programs are; NULL: not looked for yet */
-    int is_unconfined;   /* the caller accepts programs that are not jailed */
+    int may_be_unconfined; /* files are read also where the system has no jail for it */
     unsigned timeout_ms; /* for a file, not counting the time that the caller takes; 0: 30 s */
 };
 

@@ -25,7 +25,7 @@ struct jail {
 };
 
 /* Closes every descriptor past 2 and confines the process. ERNIE_ENOTFOUND: this kernel or
- * machine has no filter of system calls, so the process can do what it could before. */
+ * machine has no filter of system calls, so the process can do most of what it could before. */
 int jail_enter(const struct jail *jail, ernie_error *err);
 
 #endif

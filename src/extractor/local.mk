@@ -44,5 +44,5 @@ helpers_PROGRAMS += ernie-extract-pdf
 endif
 EXTRA_PROGRAMS += ernie-extract-pdf
 ernie_extract_pdf_SOURCES = src/extractor/main_pdf.c src/extractor/pdf.c src/extractor/pdf.h
-ernie_extract_pdf_CPPFLAGS = $(AM_CPPFLAGS) $(POPPLER_CFLAGS)
+ernie_extract_pdf_CPPFLAGS = $(AM_CPPFLAGS) $(POPPLER_CFLAGS) -DPOPPLER_DATADIR='"$(POPPLER_DATADIR)"'
 ernie_extract_pdf_LDADD = libextractor.la $(POPPLER_LIBS)

@@ -5,8 +5,8 @@
 #include "extractor/pdf.h"
 #include "extractor/program.h"
 
-/* Character collections of Chinese, Japanese and Korean, from Debian's poppler-data. */
-static const char *const readable[] = { "/usr/share/poppler" };
+/* Character collections of Chinese, Japanese and Korean: poppler-data. */
+static const char *const readable[] = { POPPLER_DATADIR };
 
 static const struct program program = {
     .formats = { [DOCUMENT_PDF] = pdf_extract },

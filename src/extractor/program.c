@@ -242,7 +242,7 @@ static int say_unread(const char *why)
 
 int program_run(const struct program *program, int argc, char **argv)
 {
-    const int is_jailed = argc < 3 || strcmp(argv[1], "--no-jail") != 0;
+    const int must_be_jailed = argc < 3 || strcmp(argv[1], "--no-jail") != 0;
     const enum document_format format =
         argc > 1 ? document_format_of_name(argv[argc - 1]) : DOCUMENT_UNKNOWN;
     struct jail jail = { .readable = program->readable,
@@ -264,7 +264,8 @@ int program_run(const struct program *program, int argc, char **argv)
     if (program->prepare != NULL)
         program->prepare();
     jail.memory_bytes = MEMORY_BYTES + (uint64_t)st.st_size;
-    if (is_jailed && jail_enter(&jail, &err) != ERNIE_OK)
+    /* As much as this system has of it, also where that is not enough for most. */
+    if (jail_enter(&jail, &err) != ERNIE_OK && must_be_jailed)
         return say_unread(err.message);
     if (st.st_size > 0) {
         /* A file that is cut short while it is read ends this process, and no other. */
