@@ -3,12 +3,16 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/utf8.h"
+#include "document/helper.h"
 #include "extractor/formats.h"
 #include "extractor/package.h"
 #include "extractor/properties.h"
@@ -1086,6 +1090,84 @@ START_TEST(test_files_with_a_wrong_byte)
 }
 END_TEST
 
+struct heard {
+    int n;
+    struct buffer text, title;
+};
+
+static int hear(void *data, const struct helper_document *document, ernie_error *error)
+{
+    struct heard *heard = data;
+
+    (void)error;
+    ck_assert_msg(document->extract != NULL, "%s: %s", document->name, document->failure);
+    heard->n++;
+    buffer_append(&heard->text, document->extract->text.data, document->extract->text.size);
+    buffer_append(&heard->title, document->extract->title.data, document->extract->title.size);
+    return ERNIE_OK;
+}
+
+/* Confined as they are, the helper programs read what the functions read. */
+static void check_program(const char *path, const char *name, enum document_format format)
+{
+    const char *folder = getenv("builddir");
+    struct helper helper = { 0 };
+    struct heard heard = { 0 };
+    int fd = open(path, O_RDONLY);
+
+    folder = folder != NULL ? folder : ".";
+    helper.folder = memory_copy_text(folder, strlen(folder));
+    ck_assert_msg(helper_extract(&helper, fd, name, format, hear, &heard, &err) == ERNIE_OK,
+                  "%s: %s", name, err.message);
+    close(fd);
+    ck_assert_int_eq(heard.n, 1);
+    ck_assert_str_eq(text_of(&heard.text), text_of(&out.text));
+    ck_assert_str_eq(text_of(&heard.title), text_of(&out.title));
+    buffer_reset(&heard.text);
+    buffer_reset(&heard.title);
+    helper_reset(&helper);
+}
+
+START_TEST(test_files_through_the_confined_program)
+{
+    static const enum document_format formats[] = {
+        DOCUMENT_DOCX, DOCUMENT_ODT,  DOCUMENT_RTF, DOCUMENT_XLSX,
+        DOCUMENT_ODS,  DOCUMENT_PPTX, DOCUMENT_ODP,
+    };
+    char path[512];
+
+    read_file(files[_i].read, files[_i].name);
+    snprintf(path, sizeof path, "%s/tests/data/office/%s", getenv("srcdir"), files[_i].name);
+    check_program(path, files[_i].name, formats[_i]);
+}
+END_TEST
+
+/* A mail whose header and text are in charsets that the system reads from files, which it may not
+ * then, and a book whose names are Chinese. */
+START_TEST(test_charsets_in_the_confined_program)
+{
+    static const char mail[] = "Subject: =?gb2312?B?zfXQocP3?= =?iso-8859-15?q?caf=E9?= "
+                               "=?iso-2022-jp?B?GyRCRnxLXBsoQg==?= =?euc-kr?B?x9HH0Q==?=\n"
+                               "Content-Type: text/plain; charset=big5\n\n\xa4\xa4\xa4\xe5\n";
+    char path[] = "/tmp/check_office.XXXXXX";
+    int fd = mkstemp(path);
+
+    ck_assert_int_eq(write(fd, mail, sizeof mail - 1), sizeof mail - 1);
+    close(fd);
+    ck_assert_int_eq(read_text(read_mail, mail), ERNIE_OK);
+    assert_text("王小明café日本한한\n\n中文\n");
+    check_program(path, "a.eml", DOCUMENT_EMAIL);
+    add_book(book);
+    add_chapters();
+    ck_assert_int_eq(read_zip(epub_extract), ERNIE_OK);
+    fd = open(path, O_WRONLY | O_TRUNC);
+    ck_assert_int_eq(write(fd, zip.bytes, zip.size), (ssize_t)zip.size);
+    close(fd);
+    check_program(path, "a.epub", DOCUMENT_EPUB);
+    unlink(path);
+}
+END_TEST
+
 static void fail_each_allocation(extract_fn read, const void *bytes, size_t size)
 {
     int status, k = 0;
@@ -1175,6 +1257,8 @@ int main(void)
         { test_text_that_grows_out_of_little, 0 },
         { test_files_that_are_cut_off, 7 },
         { test_files_with_a_wrong_byte, 7 },
+        { test_files_through_the_confined_program, 7 },
+        { test_charsets_in_the_confined_program, 0 },
         { test_running_out_of_memory_at_each_allocation, 7 },
         { test_running_out_of_memory_in_books_and_mail, 0 },
     };

@@ -137,6 +137,7 @@ check_jail_LDADD = libextractor.la $(CHECK_LIBS)
 check_helper_SOURCES = tests/check_helper.c tests/faults.h
 check_helper_CPPFLAGS = $(TEST_CPPFLAGS)
 check_helper_LDADD = libdocument.la libbase.la $(CHECK_LIBS)
+
 if HAVE_GMIME
 check_PROGRAMS += check_office
 
@@ -238,7 +239,6 @@ EXTRA_DIST += tests/compare_words.py tests/data/words
 if HAVE_GMIME
 EXTRA_PROGRAMS += office_text
 office_text_SOURCES = tests/office_text.c
-office_text_LDADD = libformats.la libbase.la
 office_text_LDADD = libformats.la libbase.la
 
 EXTRA_PROGRAMS += fuzz_office fuzz_rtf fuzz_mail

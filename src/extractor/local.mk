@@ -37,7 +37,8 @@ libformats_la_LIBADD = libdocument.la $(LIBXML_LIBS) $(LIBARCHIVE_LIBS) $(GMIME_
 helpersdir = $(libexecdir)/ernie
 helpers_PROGRAMS += ernie-extract
 ernie_extract_SOURCES = src/extractor/main.c
-ernie_extract_LDADD = libextractor.la
+ernie_extract_CPPFLAGS = $(AM_CPPFLAGS) $(GMIME_CFLAGS)
+ernie_extract_LDADD = libformats.la libextractor.la
 
 if HAVE_POPPLER
 helpers_PROGRAMS += ernie-extract-pdf

@@ -6,6 +6,21 @@
 #include "document/extract_html.h"
 #include "extractor/properties.h"
 
+void mime_prepare(void)
+{
+    /* By the names that headers use, which iconv has other tables for than for those of texts. */
+    static const char *const charsets[] = {
+        "big5",       "big5-hkscs", "euc-jp",     "euc-kr",      "gb18030",     "gb2312",
+        "gbk",        "iso-2022-jp", "iso-8859-1", "iso-8859-15", "iso-8859-2", "iso-8859-5",
+        "iso-8859-7", "iso-8859-9", "koi8-r",     "shift_jis",   "us-ascii",    "utf-7",
+        "utf-16",     "windows-1250", "windows-1251", "windows-1252", "windows-936",
+    };
+
+    g_mime_init();
+    for (size_t i = 0; i < sizeof charsets / sizeof *charsets; i++)
+        g_mime_iconv_open("UTF-8", charsets[i]); /* left open, and so loaded */
+}
+
 /* Headers ought to be ASCII. Those that are not are UTF-8, or were written in China. */
 static GMimeParserOptions *make_options(void)
 {

@@ -14,6 +14,9 @@
 /* Parts within parts that are looked into. */
 #define MIME_MAX_DEPTH 32
 
+/* Loads what reading takes from files of the system: the charsets of headers. */
+void mime_prepare(void);
+
 /* The bytes as one message; NULL when they are none. g_object_unref. */
 GMimeMessage *mime_parse(const uint8_t *bytes, size_t size);
 
