@@ -904,7 +904,7 @@ END_TEST
 
 START_TEST(test_elements_nested_too_deep)
 {
-    static char xml[70000];
+    static char xml[80000];
     size_t n = 0;
 
     for (int i = 0; i < 10000; i++)
