@@ -113,9 +113,7 @@ static const char *const sql_of[N_STATEMENTS] = {
                " (SELECT count(*) FROM main.ernie_chunks),"
                " (SELECT count(*) FROM main.ernie_embeddings),"
                " (SELECT count(*) FROM main.ernie_roots WHERE id <> 0)",
-    [TEXT_BYTES] = "SELECT coalesce(sum(length(CAST(text AS BLOB)) +"
-                   " iif(heading = '', 0, length(CAST(heading AS BLOB)) + 1)), 0)"
-                   " FROM main.ernie_chunks",
+    [TEXT_BYTES] = "SELECT coalesce(sum(length(CAST(text AS BLOB))), 0) FROM main.ernie_chunks",
 };
 
 struct store {

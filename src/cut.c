@@ -8,6 +8,8 @@
 
 /* Tokens of a chunk: a paragraph or two, short enough to mean one thing. */
 #define CHUNK_TOKENS 200
+/* More than any heading has. */
+#define MAX_HEADING_TOKENS 256
 
 struct counter {
     const struct tokenizer *tokenizer;
@@ -47,9 +49,105 @@ int cut_text(const struct ernie_model *model, struct tokenizer_scratch *scratch,
     size_t room = 0;
     int status = find_room(model, scratch, &room, err);
 
-    return status == ERNIE_OK ? chunk_text(text, size, room < CHUNK_TOKENS ? room : CHUNK_TOKENS,
-                                           count_tokens, &counter, list, err)
+    return status == ERNIE_OK ? chunk_text(text, size, NULL,
+                                           room < CHUNK_TOKENS ? room : CHUNK_TOKENS, count_tokens,
+                                           &counter, list, err)
                               : status;
+}
+
+/* ---- documents --------------------------------------------------------- */
+
+/* What a format says of its text's order besides the sections. */
+static struct chunk_order order_of(const struct extract *extract)
+{
+    struct chunk_order order = { .section = extract->sections, .n_sections = extract->n_sections };
+
+    switch (extract->format) {
+    case DOCUMENT_PPTX:
+    case DOCUMENT_ODP:
+        order.pages_are_parts = 1;
+        break;
+    case DOCUMENT_XLSX:
+    case DOCUMENT_ODS:
+        order.pages_are_parts = 1;
+        /* fall through */
+    case DOCUMENT_CSV:
+        order.lines_are_whole = 1;
+        order.headings_are_told = 1;
+        break;
+    case DOCUMENT_JSON:
+    case DOCUMENT_SUBTITLES:
+    case DOCUMENT_SOURCE:
+        order.headings_are_told = 1;
+        break;
+    default:
+        break;
+    }
+    return order;
+}
+
+/* The last of a path of headings. */
+static const char *nearest_heading(const char *path)
+{
+    const char *separator;
+
+    while ((separator = strstr(path, EXTRACT_HEADING_SEPARATOR)) != NULL)
+        path = separator + strlen(EXTRACT_HEADING_SEPARATOR);
+    return path;
+}
+
+/* Tokens of the longest heading, which models that read little must have room for. */
+static size_t longest_heading(const struct extract *extract, struct counter *counter)
+{
+    size_t longest = 0, n;
+
+    for (size_t i = 0; i < extract->n_sections; i++) {
+        const char *heading = nearest_heading(extract_heading(extract, &extract->sections[i]));
+
+        n = count_tokens(counter, heading, strlen(heading));
+        if (n > longest)
+            longest = n; /* CHUNK_NO_COUNT is more than any */
+    }
+    return longest;
+}
+
+int cut_document(const struct ernie_model *model, struct tokenizer_scratch *scratch,
+                 const struct extract *extract, struct chunk_list *list, ernie_error *err)
+{
+    struct counter counter = { model->tokenizer, scratch };
+    const struct chunk_order order = order_of(extract);
+    size_t room = 0, n_heading = 0;
+    int status = find_room(model, scratch, &room, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    if (room < CHUNK_TOKENS + MAX_HEADING_TOKENS)
+        n_heading = longest_heading(extract, &counter);
+    if (n_heading == CHUNK_NO_COUNT)
+        return error_set(err, ERNIE_ENOMEM, "chunks: out of memory");
+    /* A heading that leaves too little is cut off rather than the text. */
+    room -= n_heading < room / 2 ? n_heading : room / 2;
+    return chunk_text(extract->text.data, extract->text.size, &order,
+                      room < CHUNK_TOKENS ? room : CHUNK_TOKENS, count_tokens, &counter, list,
+                      err);
+}
+
+/* One heading, not the path: on the Debian Reference and the Administrator's Handbook (MRR@10,
+ * the default model; 12,053 chunks) the nearest heading above the chunks that do not begin
+ * with it finds the section that a sentence was taken out of in 0.196 (Chinese) and 0.321
+ * (English), where no heading finds it in 0.200 and 0.290, the path above those in 0.185 and
+ * 0.323, and the path above all in 0.174 and 0.308; and of questions that are headings 0.639
+ * and 0.749, where no heading finds 0.525 and 0.662. */
+void passage_append(struct buffer *out, const char *heading, const char *text, size_t size)
+{
+    const char *nearest = nearest_heading(heading);
+    const size_t n = strlen(nearest);
+
+    if (n > 0 && (n > size || memcmp(text, nearest, n) != 0)) {
+        buffer_append(out, nearest, n);
+        buffer_append_char(out, '\n');
+    }
+    buffer_append(out, text, size);
 }
 
 /* The list as ernie.h has it. */

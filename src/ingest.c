@@ -47,6 +47,7 @@ struct job {
 struct batch {
     struct job *jobs; /* [MAX_JOBS] */
     size_t n_jobs, n_chunks;
+    struct buffer passages; /* what is embedded of the chunks, one after another */
     const char **texts; /* [n_chunks], with sizes and embeddings once the encoder has it */
     size_t *sizes;
     float *embeddings; /* [n_chunks][dim] */
@@ -129,8 +130,8 @@ static void job_reset(struct job *job)
 
 static int job_cut(struct job *job, struct ingest *ingest, ernie_error *err)
 {
-    int status = cut_text(ingest->database->model, ingest->scratch, job->extract.text.data,
-                          job->extract.text.size, &job->chunks, err);
+    int status = cut_document(ingest->database->model, ingest->scratch, &job->extract,
+                              &job->chunks, err);
 
     if (status == ERNIE_OK)
         ingest->filling->n_chunks += job->chunks.n;
@@ -275,6 +276,9 @@ static void job_set_failed(struct job *job)
     job->document.encoding = "";
     if (job->document.format == NULL)
         job->document.format = "";
+    job->document.author = "";
+    job->document.language = "";
+    job->document.date = NULL;
 }
 
 /* The extracted text into chunks, and what the row says of it. */
@@ -283,7 +287,7 @@ static int job_finish(struct job *job, struct ingest *ingest, ernie_error *err)
     job->document.title = job->extract.title.size > 0 ? job->extract.title.data : "";
     job->document.format = document_format_name(job->extract.format);
     job->document.encoding = job->extract.encoding;
-    job->document.author = job->extract.author.data;
+    job->document.author = job->extract.author.size > 0 ? job->extract.author.data : "";
     job->document.language = job->extract.language;
     job->document.date = job->extract.date[0] != '\0' ? job->extract.date : NULL;
     return job_cut(job, ingest, err);
@@ -299,7 +303,7 @@ static int job_extract(struct job *job, const uint8_t *bytes, size_t size, ernie
 }
 
 /* Notes which row the document has now, if any (its id, else 0), and whether that
- * row is of the same bytes, as they are read now. */
+ * row is of the same bytes, read as they would be now. */
 static int is_stored(struct ingest *ingest, struct job *job, int *same_bytes, ernie_error *err)
 {
     struct store_document known;
@@ -310,7 +314,6 @@ static int is_stored(struct ingest *ingest, struct job *job, int *same_bytes, er
     if (status != ERNIE_OK)
         return status;
     job->document.id = found ? known.id : 0;
-    /* What an older version of us made of them is made anew. */
     *same_bytes = found && known.extractor_version >= job->document.extractor_version &&
                   memcmp(known.hash, job->document.hash, sizeof known.hash) == 0;
     return ERNIE_OK;
@@ -538,7 +541,7 @@ static int take_file(struct ingest *ingest, const struct scan_file *scanned, ern
     job.path = scanned->path;
     job.document.root_id = scanned->place->root_id;
     job.document.path = job.path;
-    job.document.extractor_version = EXTRACT_VERSION;
+    job.document.extractor_version = DOCUMENT_VERSION;
     open_status = open_file(ingest, scanned, &job.document, &opened, &why);
     status = is_stored(ingest, &job, &job.same_bytes, err);
     if (status != ERNIE_OK)
@@ -587,10 +590,17 @@ static void batch_reset(struct batch *batch)
 {
     for (size_t i = 0; i < batch->n_jobs; i++)
         job_reset(&batch->jobs[i]);
+    buffer_reset(&batch->passages);
     memory_free(batch->texts);
     memory_free(batch->sizes);
     memory_free(batch->embeddings);
     *batch = (struct batch){ .jobs = batch->jobs };
+}
+
+/* The headings above a chunk: those above its first byte. */
+static const char *heading_of(const struct job *job, const struct chunk *chunk)
+{
+    return extract_heading(&job->extract, extract_section(&job->extract, chunk->start));
 }
 
 /* Gives the encoder the chunks of the batch's jobs. */
@@ -607,10 +617,18 @@ static int batch_embed(struct batch *batch, struct ingest *ingest, ernie_error *
         const struct job *job = &batch->jobs[i];
 
         for (size_t j = 0; j < job->chunks.n; j++, n++) {
-            batch->texts[n] = job->extract.text.data + job->chunks.chunk[j].start;
-            batch->sizes[n] = job->chunks.chunk[j].end - job->chunks.chunk[j].start;
+            const struct chunk *chunk = &job->chunks.chunk[j];
+            const size_t before = batch->passages.size;
+
+            passage_append(&batch->passages, heading_of(job, chunk),
+                           job->extract.text.data + chunk->start, chunk->end - chunk->start);
+            batch->sizes[n] = batch->passages.size - before;
         }
     }
+    if (batch->passages.failed)
+        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
+    for (size_t i = 0, at = 0; i < n; at += batch->sizes[i++])
+        batch->texts[i] = batch->passages.data + at;
     embedder_begin(ingest->embedder, n, batch->texts, batch->sizes, batch->embeddings);
     ingest->embedding = batch;
     return ERNIE_OK;
@@ -648,6 +666,7 @@ static int write_chunks(struct ingest *ingest, const struct job *job, int64_t do
                                    .end = chunk->end,
                                    .line = extract_line(&job->extract, chunk->start),
                                    .page = section != NULL ? section->page : 0,
+                                   .heading = extract_heading(&job->extract, section),
                                    .text = job->extract.text.data + chunk->start,
                                    .size = chunk->end - chunk->start,
                                    .embedding = embeddings + i * dim,
@@ -986,7 +1005,7 @@ int ernie_add_text(ernie_database *database, const char *name, const char *title
         goto done;
     job->document.path = name;
     job->document.root_id = STORE_NO_ROOT;
-    job->document.extractor_version = EXTRACT_VERSION;
+    job->document.extractor_version = DOCUMENT_VERSION;
     job->document.size_bytes = size;
     job->document.checked_ns = now_ns();
     memcpy(job->document.hash, hash.bytes, sizeof job->document.hash);

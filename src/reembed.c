@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "cut.h"
 #include "database.h"
 #include "encode.h"
 #include "model/model.h"
@@ -36,7 +37,6 @@ static int flush(struct reembed *reembed, ernie_error *err)
             status = collection_vector_put(store_collection(reembed->store), reembed->ids[i],
                                              reembed->embeddings + i * reembed->dim,
                                              reembed->dim, err);
-        reembed->now.n_bytes_done += reembed->sizes[i];
         memory_free(reembed->texts[i]);
     }
     reembed->now.n_chunks += reembed->n;
@@ -49,17 +49,15 @@ static int flush(struct reembed *reembed, ernie_error *err)
     return status;
 }
 
-/* A chunk is embedded behind the headings that it stands under, as when it was indexed. */
+/* A chunk is embedded behind the heading that it stands under, as when it was indexed. */
 static int add_text(void *data, int64_t chunk_id, const char *heading, const char *text,
                     size_t size, ernie_error *err)
 {
     struct reembed *reembed = data;
     struct buffer passage = { 0 };
 
-    buffer_append_text(&passage, heading);
-    if (passage.size > 0)
-        buffer_append_char(&passage, '\n');
-    buffer_append(&passage, text, size);
+    passage_append(&passage, heading, text, size);
+    reembed->now.n_bytes_done += size;
     reembed->sizes[reembed->n] = passage.size;
     reembed->texts[reembed->n] = buffer_take(&passage);
     if (reembed->texts[reembed->n] == NULL)

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/system.h"
 #include "base/utf8.h"
+#include "cut.h"
 #include "document/extract.h"
 
 /* Removing a document costs a commit's fsync; many of them share one. */
@@ -262,10 +263,10 @@ static int keep_below(struct scanner *scanner, const char *path, ernie_error *er
 
 static int is_unchanged(const struct store_document *document, const struct walk_file *file)
 {
-    return document->extractor_version >= EXTRACT_VERSION &&
-           document->size_bytes == file->size_bytes && document->mtime_ns == file->mtime_ns &&
+    return document->size_bytes == file->size_bytes && document->mtime_ns == file->mtime_ns &&
            document->ctime_ns == file->ctime_ns &&
-           document->checked_ns - COARSE_NS > file->mtime_ns;
+           document->checked_ns - COARSE_NS > file->mtime_ns &&
+           document->extractor_version >= DOCUMENT_VERSION;
 }
 
 /* An array with room for one more, or NULL: the old one is good still. */
@@ -585,7 +586,7 @@ static int consider(void *data, const struct store_document *document, int *stop
     struct candidate *candidate = data;
     struct scan *scan = candidate->scan;
 
-    if (document->extractor_version >= EXTRACT_VERSION &&
+    if (document->extractor_version >= DOCUMENT_VERSION &&
         !id_set_has(&scan->seen, document->id) && !id_set_has(&scan->kept, document->id) &&
         strcmp(name_ending(document->path), name_ending(candidate->file->path)) == 0 &&
         is_gone(scan, document)) {

@@ -210,6 +210,95 @@ START_TEST(test_second_index_embeds_nothing)
 }
 END_TEST
 
+/* What a query answers, as the shell shows it; belongs to the function. */
+static const char *ask_rows(const char *name, const char *sql)
+{
+    static char answer[1024];
+    sqlite3_stmt *statement;
+    sqlite3 *db;
+
+    answer[0] = '\0';
+    ck_assert_int_eq(sqlite3_open(in(name), &db), SQLITE_OK);
+    ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK, "%s",
+                  sqlite3_errmsg(db));
+    while (sqlite3_step(statement) == SQLITE_ROW)
+        for (int i = 0; i < sqlite3_column_count(statement); i++) {
+            const char *text = (const char *)sqlite3_column_text(statement, i);
+
+            snprintf(answer + strlen(answer), sizeof answer - strlen(answer), "%s%s",
+                     text != NULL ? text : "NULL",
+                     i + 1 < sqlite3_column_count(statement) ? "|" : "\n");
+        }
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return answer;
+}
+
+START_TEST(test_what_an_older_version_read_is_read_again)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_index_report report;
+    char version[32];
+
+    write_three();
+    index_folder(database, "docs");
+    snprintf(version, sizeof version, "%s",
+             ask_rows("a.db", "SELECT DISTINCT extractor_version FROM ernie_documents"));
+    ask_rows("a.db", "UPDATE ernie_documents SET extractor_version = 1 WHERE path <> 'ai.txt'");
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_changed, 2);
+    ck_assert_uint_eq(report.n_unchanged, 1);
+    ck_assert_str_eq(ask_rows("a.db", "SELECT DISTINCT extractor_version FROM ernie_documents"),
+                     version);
+    /* What a later one read is not for us to read worse. */
+    ask_rows("a.db", "UPDATE ernie_documents SET extractor_version = 1000000000");
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_unchanged, 3);
+    ernie_close(database);
+}
+END_TEST
+
+START_TEST(test_rows_keep_what_documents_say)
+{
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+
+    write_file("docs/a.md", "---\ntitle: 茶\nauthor: 陆羽\ndate: 2024-01-31\nlang: zh-CN\n---\n"
+                            "# 泡茶\n\n水温。\n\n## 绿茶\n\n八十度。\n\n# Milk\n\nNo.\n");
+    write_file("docs/b.txt", "Nothing is said.\n");
+    index_folder(database, "docs");
+    ck_assert_str_eq(ask_rows("a.db", "SELECT path, title, author, language, date"
+                                      " FROM ernie_documents ORDER BY path"),
+                     "a.md|茶|陆羽|zh-CN|2024-01-31\nb.txt||||NULL\n");
+    ck_assert_str_eq(ask_rows("a.db", "SELECT line, page, heading FROM ernie_chunks"
+                                      " WHERE heading <> '' ORDER BY id"),
+                     "7|NULL|泡茶\n15|NULL|Milk\n");
+    ernie_close(database);
+}
+END_TEST
+
+/* The first chunk begins with its heading, the second is read behind it. */
+START_TEST(test_embedding_again_gives_the_same_vectors)
+{
+    static const char query[] = "SELECT c.heading, length(c.text), hex(substr(e.vector, 1, 64))"
+                                " FROM ernie_chunks c JOIN ernie_embeddings e ON e.chunk_id = c.id"
+                                " ORDER BY c.id";
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    char text[8192] = "# Tea\n\n## 绿茶\n\n", before[1024];
+
+    for (int i = 0; i < 40; i++)
+        strcat(text, "Water that boils burns the leaves, which is why it cools first. ");
+    write_file("docs/a.md", text);
+    index_folder(database, "docs");
+    ernie_close(database);
+    strcpy(before, ask_rows("a.db", query));
+    ck_assert_ptr_nonnull(strstr(before, "\nTea › 绿茶|")); /* two chunks at least */
+    ck_assert_int_eq(ernie_open(in("a.db"), ERNIE_WRITE, NULL, &database, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_reembed(database, model, NULL, &err), ERNIE_OK);
+    ernie_close(database);
+    ck_assert_str_eq(ask_rows("a.db", query), before);
+}
+END_TEST
+
 /* Two writes within one tick of the clock: the second must not be missed although
  * size and time are the same. */
 START_TEST(test_a_change_that_keeps_size_and_time_is_seen)
@@ -1399,7 +1488,9 @@ static Suite *suite(void)
         { "index",
           { test_index_then_search_finds_by_meaning_across_languages, test_hits_say_where_they_are,
             test_the_snippet_is_the_sentence_nearest_in_meaning,
-            test_second_index_embeds_nothing, test_a_change_that_keeps_size_and_time_is_seen,
+            test_second_index_embeds_nothing, test_what_an_older_version_read_is_read_again,
+            test_rows_keep_what_documents_say, test_embedding_again_gives_the_same_vectors,
+            test_a_change_that_keeps_size_and_time_is_seen,
             test_changed_and_deleted_files_are_followed,
             test_one_file_of_a_folder_can_be_indexed_alone,
             test_an_outer_folder_takes_the_inner_one_over, test_folder_and_database_move_together,

@@ -451,7 +451,7 @@ static size_t count_characters(void *data, const char *text, size_t size)
 static void cut(const char *text, size_t max_tokens, struct chunk_list *list)
 {
     memset(list, 0, sizeof *list);
-    ck_assert_int_eq(chunk_text(text, strlen(text), max_tokens, count_characters, NULL, list,
+    ck_assert_int_eq(chunk_text(text, strlen(text), NULL, max_tokens, count_characters, NULL, list,
                                 &err),
                      ERNIE_OK);
 }
@@ -479,6 +479,83 @@ START_TEST(test_chunks_are_whole_sentences_that_cover_the_text)
             ck_assert_uint_le(chunk->start, list.chunk[i - 1].end);
     }
     chunk_list_reset(&list);
+}
+END_TEST
+
+/* The first character of each chunk and how long the text from there to its end is. */
+static void check_chunks(const char *text, const struct chunk_order *order, size_t max_tokens,
+                         size_t n, const char *const *chunks)
+{
+    struct chunk_list list = { 0 };
+
+    ck_assert_int_eq(chunk_text(text, strlen(text), order, max_tokens, count_characters, NULL,
+                                &list, &err),
+                     ERNIE_OK);
+    for (size_t i = 0; i < list.n && i < n; i++) {
+        size_t size = list.chunk[i].end - list.chunk[i].start;
+
+        ck_assert_msg(size == strlen(chunks[i]) &&
+                          memcmp(text + list.chunk[i].start, chunks[i], size) == 0,
+                      "%zu: '%.*s'", i, (int)size, text + list.chunk[i].start);
+    }
+    ck_assert_uint_eq(list.n, n);
+    chunk_list_reset(&list);
+}
+
+START_TEST(test_a_heading_begins_a_chunk)
+{
+    static const char text[] = "# One\n\nFirst.\n\n## Deeper\n\nSecond sentence of some length.\n\n"
+                               "## Next\n\nThird.\n\n# Two\n\n## Below\n\nFourth.\n";
+    static const char *const chunks[] = {
+        "One\n\nFirst.\n\nDeeper\n\nSecond sentence of some length.", /* a short start goes along */
+        "Next\n\nThird.", "Two\n\nBelow\n\nFourth."
+    };
+    /* When the start is a quarter of a chunk, it is a chunk. */
+    static const char *const smaller[] = { "One\n\nFirst.",
+                                           "Deeper\n\nSecond sentence of some length.",
+                                           "Next\n\nThird.", "Two\n\nBelow\n\nFourth." };
+    struct extract out = { 0 };
+    struct chunk_order order;
+
+    ck_assert_int_eq(extract("a.md", (const uint8_t *)text, sizeof text - 1, &out, &err), ERNIE_OK);
+    order = (struct chunk_order){ .section = out.sections, .n_sections = out.n_sections };
+    check_chunks(out.text.data, &order, 100, 3, chunks);
+    check_chunks(out.text.data, &order, 40, 4, smaller);
+    extract_reset(&out);
+}
+END_TEST
+
+START_TEST(test_a_page_cuts_no_sentence_and_a_slide_begins_a_chunk)
+{
+    static const char text[] = "One sentence runs over\nto page two. Another.\n\nThird.\n";
+    struct section sections[] = { { .page = 1 }, { .offset = 23, .page = 2 },
+                                  { .offset = 46, .page = 3 } };
+    struct chunk_order order = { .section = sections, .n_sections = 3 };
+    static const char *const whole[] = {
+        "One sentence runs over\nto page two. Another.\n\nThird."
+    };
+    static const char *const slides[] = { "One sentence runs over", "to page two. Another.",
+                                          "Third." };
+
+    check_chunks(text, &order, 100, 1, whole);
+    order.pages_are_parts = 1;
+    check_chunks(text, &order, 100, 3, slides);
+}
+END_TEST
+
+START_TEST(test_rows_and_functions_stay_whole)
+{
+    static const char rows[] = "a: One. Two. Three.\na: Four. Five.\na: Six.\n";
+    struct chunk_order order = { .lines_are_whole = 1, .headings_are_told = 1 };
+    static const char *const of_rows[] = { "a: One. Two. Three.", "a: Four. Five.\na: Six." };
+    static const char code[] = "int f(void) {\n    return 1;\n}\n// g\nint g(void) {\n}\n";
+    struct section sections[] = { { .level = 1 }, { .offset = 30, .level = 1 } };
+    static const char *const functions[] = { "int f(void) {\n    return 1;\n}",
+                                             "// g\nint g(void) {\n}" };
+
+    check_chunks(rows, &order, 24, 2, of_rows);
+    order = (struct chunk_order){ .section = sections, .n_sections = 2, .headings_are_told = 1 };
+    check_chunks(code, &order, 100, 2, functions);
 }
 END_TEST
 
@@ -529,7 +606,7 @@ START_TEST(test_an_end_without_tokens_takes_nothing_along)
     static const char text[] = "\x1b\n\na\x1b\x1b\x1b\n\n\x1b\n\x1b\x1b\x1b\x1b\x1b\x1b";
     struct chunk_list list = { 0 };
 
-    ck_assert_int_eq(chunk_text(text, sizeof text - 1, 1, count_letters, NULL, &list, &err),
+    ck_assert_int_eq(chunk_text(text, sizeof text - 1, NULL, 1, count_letters, NULL, &list, &err),
                      ERNIE_OK);
     ck_assert_uint_eq(list.n, 1);
     ck_assert_ptr_nonnull(memchr(text + list.chunk[0].start, 'a',
@@ -566,7 +643,7 @@ START_TEST(test_running_out_of_memory_at_each_allocation)
             fail_allocations_from(k++);
             status = extract(names[i], (const uint8_t *)text, sizeof text - 1, &extract_, &err);
             if (status == ERNIE_OK)
-                status = chunk_text(extract_.text.data, extract_.text.size, 5, count_characters,
+                status = chunk_text(extract_.text.data, extract_.text.size, NULL, 5, count_characters,
                                     NULL, &list, &err);
             stop_failing();
             ck_assert_msg(status == ERNIE_OK || status == ERNIE_ENOMEM, "%s: %d", names[i],
@@ -596,7 +673,7 @@ START_TEST(test_a_counter_without_memory_stops_the_cutting)
         struct chunk_list list = { 0 };
         int n_left = n;
 
-        status = chunk_text(text, sizeof text - 1, 10, count_until, &n_left, &list, &err);
+        status = chunk_text(text, sizeof text - 1, NULL, 10, count_until, &n_left, &list, &err);
         ck_assert(status == ERNIE_OK || status == ERNIE_ENOMEM);
         chunk_list_reset(&list);
     }
@@ -624,7 +701,9 @@ int main(void)
             test_pages_and_named_sections } },
         { "chunk",
           { test_chunks_are_whole_sentences_that_cover_the_text,
-            test_a_long_sentence_is_cut_between_characters, test_points_that_end_no_sentence,
+            test_a_long_sentence_is_cut_between_characters, test_a_heading_begins_a_chunk,
+            test_a_page_cuts_no_sentence_and_a_slide_begins_a_chunk,
+            test_rows_and_functions_stay_whole, test_points_that_end_no_sentence,
             test_an_end_without_tokens_takes_nothing_along, test_empty_texts_have_no_chunks,
             test_a_counter_without_memory_stops_the_cutting,
             test_running_out_of_memory_at_each_allocation } },

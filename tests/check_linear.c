@@ -77,8 +77,8 @@ static void read_document(const char *name, const struct buffer *bytes)
     ernie_error err;
 
     if (extract(name, (const uint8_t *)bytes->data, bytes->size, &document, &err) == ERNIE_OK) {
-        ck_assert_int_eq(chunk_text(document.text.data, document.text.size, 128, count_tokens, NULL,
-                                    &chunks, &err),
+        ck_assert_int_eq(chunk_text(document.text.data, document.text.size, NULL, 128,
+                                    count_tokens, NULL, &chunks, &err),
                          ERNIE_OK);
         for (size_t i = 0; i < chunks.n; i++)
             n_lines += extract_line(&document, chunks.chunk[i].start);

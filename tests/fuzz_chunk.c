@@ -62,14 +62,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct buffer text = { 0 };
     struct chunk_list list = { 0 };
+    struct section sections[8];
+    struct chunk_order order = { .section = sections };
     size_t max_tokens, covered = 0;
 
-    if (size < 2)
+    if (size < 10)
         return 0;
     max_tokens = 1 + data[0] % 64u;
-    utf8_append_clean(&text, (const char *)data + 1, size - 1);
+    utf8_append_clean(&text, (const char *)data + 10, size - 10);
     must(!text.failed);
-    must(chunk_text(text.data, text.size, max_tokens, count, NULL, &list, NULL) == ERNIE_OK);
+    /* Sections at whole characters, in order. */
+    order.pages_are_parts = data[9] & 1;
+    order.lines_are_whole = data[9] >> 1 & 1;
+    order.headings_are_told = data[9] >> 2 & 1;
+    for (size_t i = 0, at = 0; i < 8; i++) {
+        at += data[1 + i] / 4u;
+        if (at > text.size)
+            break;
+        sections[order.n_sections++] = (struct section){
+            .offset = utf8_floor(text.data != NULL ? text.data : "", at), .level = data[1 + i] % 4u
+        };
+    }
+    must(chunk_text(text.data, text.size, &order, max_tokens, count, NULL, &list, NULL) == ERNIE_OK);
     for (size_t i = 0; i < list.n; i++) {
         const struct chunk *chunk = &list.chunk[i];
 

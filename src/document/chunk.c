@@ -15,6 +15,7 @@ struct piece {
     size_t start, end;
     size_t n_tokens;
     int is_heading;
+    unsigned level; /* of the heading whose section begins with it, from 1; 0: none does */
 };
 
 struct chunker {
@@ -24,6 +25,9 @@ struct chunker {
     void *data;
     int is_uncounted; /* the counter lacked memory: what is cut since means nothing */
     struct chunk_list *list;
+    const struct chunk_order *order;
+    size_t next_section; /* the first that begins behind the pieces so far */
+    unsigned level;      /* of the section that the current chunk began in; 0: of none */
     /* The pieces of the chunk before and of the one being packed. */
     struct piece *piece; /* [n_pieces] */
     size_t n_pieces, capacity;
@@ -67,7 +71,8 @@ static int may_repeat(const struct chunker *chunker, size_t i, size_t n_tokens, 
 {
     const struct piece *last = &chunker->piece[i - 1];
 
-    return !chunker->piece[i].is_heading && last->n_tokens <= chunker->max_tokens / 4 &&
+    return !chunker->piece[i].is_heading && chunker->piece[i].level == 0 &&
+           last->n_tokens <= chunker->max_tokens / 4 &&
            last->n_tokens + n_tokens <= chunker->max_tokens && end - last->start <= chunker->max_bytes;
 }
 
@@ -109,16 +114,39 @@ static size_t end_before_headings(const struct chunker *chunker)
     return end > chunker->current ? end : chunker->n_pieces;
 }
 
+/* Whether nothing but headings is in the current chunk. */
+static int is_only_headings(const struct chunker *chunker)
+{
+    size_t i = chunker->current;
+
+    while (i < chunker->n_pieces && chunker->piece[i].is_heading)
+        i++;
+    return i == chunker->n_pieces;
+}
+
+/* Whether a piece begins a part of the text, so that the current chunk ends before it. A
+ * quarter, of what was tried on the Debian Reference and the Administrator's Handbook with
+ * their headings as questions and with sentences taken out of them: a half, all sections
+ * that are not too small, and every heading are each worse in one of the two or in ordinary
+ * questions. */
+static int begins_part(const struct chunker *chunker, const struct piece *piece)
+{
+    if (piece->level == 0)
+        return piece->is_heading && chunker->n_tokens * 2 >= chunker->max_tokens &&
+               !chunker->piece[chunker->n_pieces - 1].is_heading;
+    if (is_only_headings(chunker))
+        return 0;
+    return chunker->n_tokens * 4 >= chunker->max_tokens || piece->level <= chunker->level;
+}
+
 static int add_piece(struct chunker *chunker, const struct piece *piece)
 {
     while (chunker->n_pieces > chunker->current) {
         const struct piece *first = &chunker->piece[chunker->current - (size_t)chunker->repeats];
         const int full = chunker->n_tokens + piece->n_tokens > chunker->max_tokens ||
                          piece->end - first->start > chunker->max_bytes;
-        const int new_section = piece->is_heading && chunker->n_tokens * 2 >= chunker->max_tokens &&
-                                !chunker->piece[chunker->n_pieces - 1].is_heading;
 
-        if (!full && !new_section)
+        if (!full && !begins_part(chunker, piece))
             break;
         if (close_chunk(chunker, end_before_headings(chunker)) != 0)
             return -1;
@@ -132,6 +160,8 @@ static int add_piece(struct chunker *chunker, const struct piece *piece)
         chunker->piece = grown;
         chunker->capacity = capacity;
     }
+    if (chunker->n_pieces == chunker->current && piece->level > 0)
+        chunker->level = piece->level;
     chunker->piece[chunker->n_pieces++] = *piece;
     chunker->n_tokens += piece->n_tokens;
     if (chunker->n_pieces == chunker->current + 1 && chunker->current > 0 &&
@@ -270,12 +300,13 @@ static size_t shrink(struct chunker *chunker, size_t at, size_t *end)
     }
 }
 
-static int add_long_sentence(struct chunker *chunker, const struct sentence *sentence)
+static int add_long_sentence(struct chunker *chunker, const struct sentence *sentence,
+                             unsigned level)
 {
     size_t at = sentence->start, n;
 
     while (at < sentence->end) {
-        struct piece piece = { .start = at };
+        struct piece piece = { .start = at, .level = at == sentence->start ? level : 0 };
 
         piece.end = without_space_behind(chunker->text, at,
                                          fitting_end(chunker, at, sentence->end));
@@ -289,18 +320,44 @@ static int add_long_sentence(struct chunker *chunker, const struct sentence *sen
     return 0;
 }
 
+/* The level of a section: 0 for a page that is no part of its own. */
+static unsigned level_of(const struct chunker *chunker, const struct section *section)
+{
+    return section->level > 0 ? section->level : chunker->order->pages_are_parts ? 1 : 0;
+}
+
+/* The level of the sections that begin behind the pieces so far and up to offset, the highest
+ * of them; 0: none does. */
+static unsigned take_sections(struct chunker *chunker, size_t offset)
+{
+    const struct chunk_order *order = chunker->order;
+    unsigned highest = 0;
+
+    for (; chunker->next_section < order->n_sections &&
+           order->section[chunker->next_section].offset <= offset;
+         chunker->next_section++) {
+        const unsigned level = level_of(chunker, &order->section[chunker->next_section]);
+
+        if (level > 0 && (highest == 0 || level < highest))
+            highest = level;
+    }
+    return highest;
+}
+
 static int add_sentence(struct chunker *chunker, const struct sentence *sentence, int is_heading)
 {
     struct piece piece = { .start = sentence->start, .end = sentence->end,
-                           .is_heading = is_heading };
+                           .level = take_sections(chunker, sentence->start) };
     const size_t size = sentence->end - sentence->start;
+
+    piece.is_heading = is_heading && (piece.level > 0 || !chunker->order->headings_are_told);
 
     if (size <= chunker->max_bytes) {
         piece.n_tokens = count(chunker, piece.start, piece.end);
         if (piece.n_tokens <= chunker->max_tokens)
             return add_piece(chunker, &piece);
     }
-    return add_long_sentence(chunker, sentence);
+    return add_long_sentence(chunker, sentence, piece.level);
 }
 
 /* ---- the whole text ---------------------------------------------------- */
@@ -318,7 +375,7 @@ static int close_last(struct chunker *chunker)
     if (n_new == 0) /* nothing is left but space and what the tokenizer does not read */
         return 0;
     end = piece[chunker->n_pieces - 1].end;
-    if (before == NULL || n_new * 4 >= chunker->max_tokens)
+    if (before == NULL || n_new * 4 >= chunker->max_tokens || piece[chunker->current].level > 0)
         return close_chunk(chunker, chunker->n_pieces);
     if (before->n_tokens + n_new <= chunker->max_tokens &&
         end - before->start <= chunker->max_bytes) {
@@ -350,16 +407,64 @@ static int close_last(struct chunker *chunker)
                      n_tokens + n_repeated);
 }
 
-int chunk_text(const char *text, size_t size, size_t max_tokens, count_tokens_fn count_tokens,
-               void *data, struct chunk_list *list, ernie_error *err)
+/* Where the next part begins behind offset at and before end, else end: no sentence runs on
+ * into another part, though it may into another page. */
+static size_t part_end(const struct chunker *chunker, size_t at, size_t end)
 {
+    const struct chunk_order *order = chunker->order;
+
+    for (size_t i = chunker->next_section;
+         i < order->n_sections && order->section[i].offset < end; i++)
+        if (order->section[i].offset > at && level_of(chunker, &order->section[i]) > 0)
+            return order->section[i].offset;
+    return end;
+}
+
+static int next_piece(const struct chunker *chunker, const struct paragraph *paragraph, size_t at,
+                      struct sentence *out)
+{
+    const char *text = chunker->text, *end;
+
+    if (!sentence_next(text, paragraph, at, out))
+        return 0;
+    if (chunker->order->lines_are_whole) {
+        end = memchr(text + out->start, '\n', paragraph->end - out->start);
+        out->end = without_space_behind(text, out->start,
+                                        end != NULL ? (size_t)(end - text) : paragraph->end);
+    }
+    return 1;
+}
+
+static int add_paragraph(struct chunker *chunker, const struct paragraph *paragraph)
+{
+    struct paragraph part = *paragraph;
+    struct sentence sentence;
+
+    for (; part.start < paragraph->end; part.start = part.end) {
+        int is_heading;
+
+        part.end = part_end(chunker, part.start, paragraph->end);
+        is_heading = part.start == paragraph->start && part.end == paragraph->end &&
+                     paragraph_is_heading(chunker->text, &part);
+        for (size_t at = part.start; next_piece(chunker, &part, at, &sentence); at = sentence.end)
+            if (add_sentence(chunker, &sentence, is_heading) != 0)
+                return -1;
+    }
+    return chunker->is_uncounted ? -1 : 0;
+}
+
+int chunk_text(const char *text, size_t size, const struct chunk_order *order, size_t max_tokens,
+               count_tokens_fn count_tokens, void *data, struct chunk_list *list,
+               ernie_error *err)
+{
+    static const struct chunk_order plain = { 0 };
     struct chunker chunker = { .text = text,
                                .max_tokens = max_tokens,
                                .count_tokens = count_tokens,
                                .data = data,
-                               .list = list };
+                               .list = list,
+                               .order = order != NULL ? order : &plain };
     struct paragraph paragraph;
-    struct sentence sentence;
     int status = 0;
 
     if (max_tokens == 0)
@@ -367,15 +472,8 @@ int chunk_text(const char *text, size_t size, size_t max_tokens, count_tokens_fn
     if (__builtin_mul_overflow(max_tokens, MAX_BYTES_PER_TOKEN, &chunker.max_bytes))
         chunker.max_bytes = SIZE_MAX;
     for (size_t at = 0; status == 0 && paragraph_next(text, size, at, &paragraph);
-         at = paragraph.end) {
-        const int is_heading = paragraph_is_heading(text, &paragraph);
-
-        for (size_t from = paragraph.start;
-             status == 0 && sentence_next(text, &paragraph, from, &sentence); from = sentence.end)
-            status = add_sentence(&chunker, &sentence, is_heading);
-        if (chunker.is_uncounted)
-            status = -1;
-    }
+         at = paragraph.end)
+        status = add_paragraph(&chunker, &paragraph);
     if (status == 0)
         status = close_last(&chunker);
     memory_free(chunker.piece);

@@ -10,8 +10,7 @@
 #include "base/error.h"
 #include "document/format.h"
 
-/* Raised when files become another text or other chunks than before: what an older version
- * made is made again. */
+/* Grows when a change to the extraction would give another text of the same file. */
 #define EXTRACT_VERSION 1
 
 /* Where in the text something begins that stood on a line of the file. A text that is
@@ -58,6 +57,8 @@ void extract_reset(struct extract *extract);
 size_t extract_line(const struct extract *extract, size_t offset);
 /* The section that a byte of the text is in, or NULL before the first one. */
 const struct section *extract_section(const struct extract *extract, size_t offset);
+/* Stands between the headings of a path. */
+#define EXTRACT_HEADING_SEPARATOR " \xe2\x80\xba "
 /* Its headings' path, "" when there is none; belongs to the extract. */
 const char *extract_heading(const struct extract *extract, const struct section *section);
 

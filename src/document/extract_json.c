@@ -58,8 +58,8 @@ static size_t append_escape(struct buffer *out, const char *text, size_t size)
     char bytes[4];
     size_t n = 6;
 
-    if (size < 2)
-        return size;
+    if (size < 2 || (unsigned char)text[1] >= 0x80)
+        return 1; /* no escape there is */
     if (text[1] != 'u' || !hex_digits(text + 2, size - 2, &c)) {
         if (memchr(plain, text[1], sizeof plain - 1) != NULL)
             buffer_append_char(out, text[1]);

@@ -16,7 +16,6 @@
 /* Of a heading in a path. */
 #define MAX_HEADING_BYTES 120
 #define REPLACEMENT "\xef\xbf\xbd"
-#define HEADING_SEPARATOR " \xe2\x80\xba "
 
 void extract_add_mark(struct extract *extract, size_t line)
 {
@@ -184,7 +183,7 @@ static size_t append_path(struct writer *writer)
         if (writer->headings[i].size == 0)
             continue;
         if (headings->size > start)
-            buffer_append_text(headings, HEADING_SEPARATOR);
+            buffer_append_text(headings, EXTRACT_HEADING_SEPARATOR);
         /* Room first: the name is in the memory that appending may move. */
         if (buffer_reserve(headings, writer->headings[i].size) != NULL)
             buffer_append(headings, headings->data + writer->headings[i].offset,
