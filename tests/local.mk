@@ -147,7 +147,11 @@ check_office_LDADD = libformats.la libbase.la $(CHECK_LIBS) $(LIBARCHIVE_LIBS)
 endif
 EXTRA_DIST += tests/data/office tests/compare_office.py
 
-check_PROGRAMS += check_plain
+check_PROGRAMS += check_charset check_plain
+
+check_charset_SOURCES = tests/check_charset.c
+check_charset_CPPFLAGS = $(TEST_CPPFLAGS)
+check_charset_LDADD = libdocument.la libbase.la $(CHECK_LIBS)
 
 check_plain_SOURCES = tests/check_plain.c tests/faults.h
 check_plain_CPPFLAGS = $(TEST_CPPFLAGS)

@@ -12,6 +12,8 @@
 
 #define SAMPLE_BYTES 65536 /* looked at to tell charsets apart */
 #define REPLACEMENT  "\xef\xbf\xbd"
+/* Common characters by which a charset is believed against what the document declares. */
+#define MIN_COMMON 8
 
 /* ---- names ------------------------------------------------------------- */
 
@@ -97,6 +99,9 @@ static const struct label {
 static const struct charset utf8 = { "UTF-8", NULL, 0 };
 static const struct charset utf16le = { "UTF-16LE", "UTF-16LE", 0 };
 static const struct charset utf16be = { "UTF-16BE", "UTF-16BE", 0 };
+static const struct charset utf32le = { "UTF-32LE", "UTF-32LE", 0 };
+static const struct charset utf32be = { "UTF-32BE", "UTF-32BE", 0 };
+static const struct charset iso2022jp = { "ISO-2022-JP", "ISO-2022-JP", 0 };
 static const struct charset windows1252 = { "windows-1252", "CP1252", 0 };
 
 int charset_of_label(const char *label, size_t size, struct charset *out)
@@ -208,11 +213,12 @@ struct units {
     size_t n_control; /* other units below 0x100 */
     size_t n_common;  /* what Chinese and Japanese are mostly made of */
     size_t n_stray;   /* 0xXX00 that is no ideograph: next to none in any language */
+    size_t n_rare;    /* other ideographs */
 };
 
 static struct units count_units(const uint8_t *bytes, size_t n_units, size_t high)
 {
-    struct units units = { 0, 0, 0, 0 };
+    struct units units = { 0 };
 
     for (size_t i = 0; i < n_units; i++) {
         const uint32_t h = bytes[2 * i + high], l = bytes[2 * i + !high], unit = h << 8 | l;
@@ -225,14 +231,26 @@ static struct units count_units(const uint8_t *bytes, size_t n_units, size_t hig
             units.n_common++;
         else if (l == 0 && (unit < 0x4e00 || unit > 0x9f00))
             units.n_stray++;
+        else if (unit >= 0x4e00 && unit <= 0x9fff)
+            units.n_rare++;
     }
     return units;
 }
 
 /* UTF-16 is told from everything else, and its two byte orders from each other, by what
  * the units are: text in the right order, and next to nothing in the other. A zero byte
- * alone does not tell: the commonest of characters is U+4E00. Without any zero byte, most
- * units must be common characters. */
+ * alone does not tell: the commonest of characters is U+4E00. Without any zero byte, two
+ * fifths of the units must be common characters, or one fifth where all are ideographs: two
+ * letters of ASCII are one, but hardly ever a common one. Of lines of Chinese cut to 8
+ * characters 4% are not recognized, of 16 characters 0.07%, and next to none are taken for the
+ * other order (2 of 40,000). */
+static int is_common_text(const struct units *units, size_t n_units)
+{
+    return units->n_text > 0 || units->n_common * 5 >= n_units * 2 ||
+           (units->n_common >= 4 && units->n_common * 5 >= n_units &&
+            (units->n_common + units->n_rare) * 50 >= n_units * 49);
+}
+
 static int is_utf16(const uint8_t *bytes, size_t size, struct charset *out)
 {
     const size_t n_units = (size < SAMPLE_BYTES ? size : SAMPLE_BYTES) / 2;
@@ -245,8 +263,34 @@ static int is_utf16(const uint8_t *bytes, size_t size, struct charset *out)
 
         if (n_good > 2 * (wrong->n_text + wrong->n_common) && n_good * 200 >= n_units &&
             right->n_control * 100 <= n_units && right->n_stray * 20 <= n_good &&
-            (right->n_text > 0 || right->n_common * 5 >= n_units * 2)) {
+            is_common_text(right, n_units)) {
             *out = high == 1 ? utf16le : utf16be;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* UTF-32 has a zero byte at least in each unit, and units that are all characters. */
+static int is_utf32(const uint8_t *bytes, size_t size, struct charset *out)
+{
+    const size_t n_units = (size < SAMPLE_BYTES ? size : SAMPLE_BYTES) / 4;
+
+    for (size_t high = 0; size % 4 == 0 && high < 4; high += 3) {
+        size_t n_text = 0, n_foreign = 0;
+
+        for (size_t i = 0; i < n_units; i++) {
+            const uint8_t *unit = bytes + 4 * i;
+            const uint32_t c = (uint32_t)unit[high] << 24 | (uint32_t)unit[high == 0 ? 1 : 2] << 16 |
+                               (uint32_t)unit[high == 0 ? 2 : 1] << 8 | unit[3 - high];
+
+            if (c == '\n' || c == '\r' || c == '\t' || (c >= 0x20 && c < 0x7f) || is_common(c))
+                n_text++;
+            else if (c < 0xa0 || c > 0x3ffff || (c >= 0xd800 && c < 0xe000))
+                n_foreign++;
+        }
+        if (n_units >= 4 && n_text * 4 >= n_units && n_foreign * 100 <= n_units) {
+            *out = high == 3 ? utf32le : utf32be;
             return 1;
         }
     }
@@ -260,7 +304,7 @@ int charset_is_wide(const uint8_t *bytes, size_t size, struct charset *out)
     if (has_mark(bytes, size, out))
         return out->iconv != NULL;
     if (memchr(bytes, 0, n) != NULL)
-        return is_utf16(bytes, size, out);
+        return is_utf32(bytes, size, out) || is_utf16(bytes, size, out);
     /* Two letters of ASCII can look like an ideograph. */
     return n >= MIN_WIDE_BYTES && !is_utf8(bytes, n) && is_utf16(bytes, size, out);
 }
@@ -373,22 +417,25 @@ int charset_decode(const struct charset *charset, const uint8_t *bytes, size_t s
 
 /* ---- detection --------------------------------------------------------- */
 
-/* How much of the sample reads as ordinary Chinese or Japanese in this charset: the
- * share of common characters among those past ASCII, each broken byte counting as
- * five uncommon ones. */
+struct score {
+    double share;    /* of common characters among those past ASCII */
+    size_t n_common;
+    size_t n_broken; /* bytes that are not in the charset */
+};
+
+/* How much of the sample reads as ordinary Chinese or Japanese in this charset; each broken
+ * byte counts as five uncommon characters. */
 static int score(const struct charset *charset, const uint8_t *sample, size_t size,
-                 struct buffer *scratch, double *out, size_t *n_broken, ernie_error *err)
+                 struct buffer *scratch, struct score *out, ernie_error *err)
 {
     size_t n, n_common = 0, n_other = 0, n_foreign;
     int status;
 
     buffer_clear(scratch);
-    *n_broken = 0;
-    status = convert(charset, sample, size, scratch, n_broken, err);
-    if (status == ERNIE_EFORMAT) { /* not in this iconv: no candidate */
-        *out = 0;
+    *out = (struct score){ .share = 0 };
+    status = convert(charset, sample, size, scratch, &out->n_broken, err);
+    if (status == ERNIE_EFORMAT) /* not in this iconv: no candidate */
         return ERNIE_OK;
-    }
     if (status == ERNIE_OK && scratch->failed)
         status = error_set(err, ERNIE_ENOMEM, "text: out of memory");
     if (status != ERNIE_OK)
@@ -402,8 +449,10 @@ static int score(const struct charset *charset, const uint8_t *sample, size_t si
             n_other++;
     }
     /* The sample may end within a character. */
-    n_foreign = *n_broken > 1 ? *n_broken * 4 : 0;
-    *out = n_common == 0 ? 0 : (double)n_common / (double)(n_common + n_other + n_foreign);
+    n_foreign = out->n_broken > 1 ? out->n_broken * 4 : 0;
+    out->n_common = n_common;
+    if (n_common > 0)
+        out->share = (double)n_common / (double)(n_common + n_other + n_foreign);
     return ERNIE_OK;
 }
 
@@ -416,6 +465,22 @@ static size_t sample_start(const uint8_t *bytes, size_t size)
     while (i < size && bytes[i] < 0x80)
         i++;
     return i & ~(size_t)1;
+}
+
+/* Windows-1250 and ISO-8859-2 share most letters, and uchardet takes one for the other. The
+ * first has letters and quotation marks (š, ś, „) where the second has control characters,
+ * which no text has; and no Slavic text of some length goes without them. */
+static void tell_central_european(const uint8_t *sample, size_t size, struct charset *charset)
+{
+    static const struct charset pair[] = { { "ISO-8859-2", "ISO-8859-2", 0 },
+                                           { "windows-1250", "CP1250", 0 } };
+    size_t n = 0;
+
+    if (strcmp(charset->name, pair[0].name) != 0 && strcmp(charset->name, pair[1].name) != 0)
+        return;
+    for (size_t i = 0; i < size; i++)
+        n += sample[i] >= 0x80 && sample[i] < 0xa0;
+    *charset = pair[n > 0];
 }
 
 /* What uchardet takes it for, when that charset has all of the sample's bytes. */
@@ -435,6 +500,7 @@ static int guess(const uint8_t *sample, size_t size, struct buffer *scratch, str
         name = uchardet_get_charset(detector);
         /* UTF-8 has been refused by now, and so have the scored ones. */
         if (charset_of_label(name, strlen(name), out) && out->iconv != NULL) {
+            tell_central_european(sample, size, out);
             buffer_clear(scratch);
             status = convert(out, sample, size, scratch, &n_broken, err);
             if (status == ERNIE_OK && scratch->failed)
@@ -454,6 +520,19 @@ static int is_single_byte(const struct charset *charset)
     return strncmp(charset->name, "windows-", 8) == 0 || strncmp(charset->name, "ISO-8859", 8) == 0;
 }
 
+/* Latin-1 is what programs declare that do not know: but no language that is written in it has
+ * more letters past ASCII than in it. */
+static int is_no_latin(const uint8_t *sample, size_t size)
+{
+    size_t n_past = 0, n_letters = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        n_past += sample[i] >= 0xc0;
+        n_letters += (sample[i] | 0x20) >= 'a' && (sample[i] | 0x20) <= 'z';
+    }
+    return n_past > n_letters;
+}
+
 static int detect_legacy(const uint8_t *bytes, size_t size, const struct charset *declared,
                          struct charset *out, struct buffer *scratch, ernie_error *err)
 {
@@ -464,36 +543,38 @@ static int detect_legacy(const uint8_t *bytes, size_t size, const struct charset
     const size_t start = sample_start(bytes, size);
     const uint8_t *sample = bytes + start;
     const size_t sample_size = size - start < SAMPLE_BYTES ? size - start : SAMPLE_BYTES;
-    double best = 0, value;
-    size_t n_broken = 0;
-    int status, found;
+    struct score best = { .share = 0 }, told = { .share = 0 }, one;
+    int status, found, fits = 0;
 
     if (declared != NULL && declared->iconv != NULL) {
-        status = score(declared, sample, sample_size, scratch, &value, &n_broken, err);
+        status = score(declared, sample, sample_size, scratch, &told, err);
         if (status != ERNIE_OK)
             return status;
-        if (n_broken <= 1 && !is_single_byte(declared)) {
-            *out = *declared;
-            return ERNIE_OK;
-        }
+        fits = told.n_broken <= 1 && !is_single_byte(declared);
     }
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
         /* UTF-16 begins at an even offset of the file; the others begin at a lead
          * byte, which the sample's first may follow by one. */
         size_t skip = candidates[i].name[0] != 'U' && sample_size > 0 && sample[0] < 0x80;
 
-        status = score(&candidates[i], sample + skip, sample_size - skip, scratch, &value,
-                       &n_broken, err);
+        status = score(&candidates[i], sample + skip, sample_size - skip, scratch, &one, err);
         if (status != ERNIE_OK)
             return status;
-        if (value > best) {
-            best = value;
+        if (one.share > best.share) {
+            best = one;
             *out = candidates[i];
         }
     }
-    if (best >= 0.4)
+    /* What is declared counts where it fits, unless another charset makes much better Chinese
+     * or Japanese of it: most of Big5 is in GB 18030 too, as rare characters. */
+    if (fits && (best.n_common < MIN_COMMON || best.share < 0.4 || best.share < 2 * told.share)) {
+        *out = *declared;
         return ERNIE_OK;
-    if (declared != NULL && declared->iconv != NULL) {
+    }
+    if (best.share >= 0.4)
+        return ERNIE_OK;
+    if (declared != NULL && is_single_byte(declared) &&
+        !(strcmp(declared->name, windows1252.name) == 0 && is_no_latin(sample, sample_size))) {
         *out = *declared;
         return ERNIE_OK;
     }
@@ -501,6 +582,23 @@ static int detect_legacy(const uint8_t *bytes, size_t size, const struct charset
     if (status == ERNIE_OK && !found)
         *out = windows1252;
     return status;
+}
+
+/* Seven bits, and escape sequences that call Japanese characters in (RFC 1468): it passes for
+ * UTF-8. */
+static int is_iso2022jp(const uint8_t *bytes, size_t size)
+{
+    size_t n_calls = 0;
+
+    if (size > SAMPLE_BYTES)
+        size = SAMPLE_BYTES;
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] >= 0x80)
+            return 0;
+        if (bytes[i] == 0x1b && size - i >= 3)
+            n_calls += bytes[i + 1] == '$' && (bytes[i + 2] == 'B' || bytes[i + 2] == '@');
+    }
+    return n_calls > 0;
 }
 
 int charset_detect(const uint8_t *bytes, size_t size, const char *declared, size_t declared_size,
@@ -513,7 +611,7 @@ int charset_detect(const uint8_t *bytes, size_t size, const char *declared, size
     if (has_mark(bytes, size, out) || charset_is_wide(bytes, size, out))
         return ERNIE_OK;
     if (is_utf8(bytes, size)) {
-        *out = utf8;
+        *out = is_iso2022jp(bytes, size) ? iso2022jp : utf8;
         return ERNIE_OK;
     }
     has_label = declared != NULL && charset_of_label(declared, declared_size, &label);
