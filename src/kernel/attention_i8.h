@@ -16,6 +16,9 @@
 #define MAX_CHANNELS 64
 #define MAX_VECTORS  (MAX_CHANNELS / 16)
 
+/* Rows of scores that are there at a time: whole tiles, and whole groups of four. */
+#define SCORE_ROWS (2 * TILE_ROWS)
+
 /* One head's queries, keys and values. Queries are rows of d_padded. Keys are panels of 16
  * tokens, each [d_padded / 4][16][4]; values panels of 16 channels, each [n_padded / 4][16][4]:
  * both as tile_vnni.h multiplies by them. */
@@ -29,18 +32,12 @@ struct head {
     float key_scale[MAX_CHANNELS], key_factor[MAX_CHANNELS], key_shift[MAX_CHANNELS];
     float value_scale[MAX_CHANNELS], value_factor[MAX_CHANNELS], value_shift[MAX_CHANNELS];
     float value_middle[MAX_CHANNELS];
-    int32_t *scores;  /* [TILE_ROWS][n_padded] */
-    uint8_t *weights; /* [TILE_ROWS][n_padded] */
-    int8_t *queries;  /* [TILE_ROWS][d_padded] */
+    int32_t *scores;  /* [SCORE_ROWS][n_padded] */
+    uint8_t *weights; /* [SCORE_ROWS][n_padded] */
+    int8_t *queries;  /* [SCORE_ROWS][d_padded] */
     uint8_t *keys;
     int8_t *values;
 };
-
-/* The first n of 16 lanes, n of any size. */
-static inline __mmask16 first_lanes(size_t n)
-{
-    return n >= 16 ? 0xffff : (__mmask16)((1u << n) - 1);
-}
 
 static void head_init(struct head *head, void *scratch)
 {
@@ -51,9 +48,9 @@ static void head_init(struct head *head, void *scratch)
         head->lanes[i] = first_lanes(head->d < 16 * i ? 0 : head->d - 16 * i);
     /* The room of attention_scratch is for float32: all this fits in it. */
     head->scores = scratch;
-    head->weights = (uint8_t *)(head->scores + TILE_ROWS * head->n_padded);
-    head->queries = (int8_t *)(head->weights + TILE_ROWS * head->n_padded);
-    head->keys = (uint8_t *)(head->queries + TILE_ROWS * head->d_padded);
+    head->weights = (uint8_t *)(head->scores + SCORE_ROWS * head->n_padded);
+    head->queries = (int8_t *)(head->weights + SCORE_ROWS * head->n_padded);
+    head->keys = (uint8_t *)(head->queries + SCORE_ROWS * head->d_padded);
     head->values = (int8_t *)(head->keys + head->n_padded * head->d_padded);
 }
 
@@ -124,7 +121,7 @@ static inline __attribute__((always_inline)) void find_ranges(struct head *head,
     }
 }
 
-static inline __m512i to_bytes(const __m512i x[4], enum signs signs)
+static inline __m512i pack_four(const __m512i x[4], enum signs signs)
 {
     const __m512i low = _mm512_packs_epi32(x[0], x[1]), high = _mm512_packs_epi32(x[2], x[3]);
 
@@ -142,7 +139,7 @@ static inline __m512i load_four(const float *const row[4], size_t d, __mmask16 l
     for (size_t i = 0; i < 4; i++)
         x[i] = _mm512_cvtps_epi32(
             _mm512_fmadd_ps(_mm512_maskz_loadu_ps(lanes, row[i] + d), a, b));
-    return to_bytes(x, signs);
+    return pack_four(x, signs);
 }
 
 /* Keys t..t+15. */
@@ -221,7 +218,7 @@ static inline __m128i greatest_of_four(const __m512i row[4])
     return _mm_max_epi32(_mm256_castsi256_si128(d), _mm256_extracti128_si256(d, 1));
 }
 
-/* The 32-bit parts of four rows that to_bytes made, row by row. */
+/* The 32-bit parts of four rows that pack_four made, row by row. */
 static inline __m512i in_order(__m512i bytes)
 {
     return _mm512_permutexvar_epi32(
@@ -267,7 +264,7 @@ static inline __attribute__((always_inline)) void fill_queries(struct head *head
 #pragma GCC unroll 4
         for (size_t j = 0; j < vectors; j++)
             q[j] = _mm512_cvtps_epi32(_mm512_mul_ps(x[i][j], _mm512_set1_ps(factor[i])));
-        bytes = in_order(to_bytes(q, SIGNED_ROWS));
+        bytes = in_order(pack_four(q, SIGNED_ROWS));
         if (vectors == MAX_VECTORS)
             _mm512_storeu_si512(out, bytes);
         else
@@ -349,7 +346,7 @@ static inline void weigh_rows(struct head *head, size_t r, const float *scale, f
                 four[j] = weigh(_mm512_max_epi32(_mm512_sub_epi32(score, top), floor), factor,
                                 &carry[j % 2]);
             }
-            bytes = in_order(to_bytes(four, UNSIGNED_ROWS));
+            bytes = in_order(pack_four(four, UNSIGNED_ROWS));
             of_row[row] = _mm512_dpbusd_epi32(of_row[row], bytes, _mm512_set1_epi8(1));
             _mm512_storeu_si512(weights + row * head->n_padded + i, bytes);
         }
@@ -359,32 +356,123 @@ static inline void weigh_rows(struct head *head, size_t r, const float *scale, f
                                         _mm_cvtepi32_ps(sum_four(of_row))));
 }
 
-/* Rows of context from their weights. */
-static inline void mix_values(const struct head *head, size_t rows, const float *sum,
-                              float *context, size_t ldc)
+static inline void store_scores(const struct sums *sum, size_t panels, int32_t *scores)
 {
-    int32_t product[TILE_ROWS][I8_OUTPUTS] __attribute__((aligned(64)));
-    float part[TILE_ROWS];
+    _mm512_storeu_si512(scores, sum->panel[0]);
+    _mm512_storeu_si512(scores + 16, sum->panel[1]);
+    if (panels > 2) {
+        _mm512_storeu_si512(scores + 32, sum->panel[2]);
+        _mm512_storeu_si512(scores + 48, sum->panel[3]);
+    }
+}
 
-    for (size_t r = 0; r < rows; r++)
-        part[r] = 1 / sum[r];
-    for (size_t d = 0; d < head->d; d += I8_OUTPUTS) {
-        multiply_unsigned((head->n + 3) / 4 * 4, rows, head->weights, head->n_padded,
-                          head->values + d * head->n_padded, 16 * head->n_padded, product[0],
-                          I8_OUTPUTS);
-        for (size_t i = 0; i < I8_OUTPUTS; i += 16) {
-            const __m512 scale = _mm512_loadu_ps(head->value_scale + d + i);
-            const __m512 middle = _mm512_loadu_ps(head->value_middle + d + i);
-            const __mmask16 lanes = head->lanes[(d + i) / 16];
+/* Scores of TILE_ROWS queries from row on with the tokens of some panels from t on. */
+static inline __attribute__((always_inline)) void score(struct head *head, size_t row, size_t t,
+                                                        size_t panels)
+{
+    int32_t *scores = head->scores + row * head->n_padded + t;
+    struct sums sum[TILE_ROWS];
 
-            for (size_t r = 0; r < rows; r++) {
-                const __m512 v = _mm512_cvtepi32_ps(_mm512_load_si512(product[r] + i));
+    multiply_rows(TILE_ROWS, panels, SIGNED_ROWS, (head->d + 3) / 4 * 4,
+                  head->queries + row * head->d_padded, head->d_padded,
+                  head->keys + t * head->d_padded, 16 * head->d_padded, sum);
+    store_scores(&sum[0], panels, scores);
+    store_scores(&sum[1], panels, scores + head->n_padded);
+    store_scores(&sum[2], panels, scores + 2 * head->n_padded);
+    store_scores(&sum[3], panels, scores + 3 * head->n_padded);
+    store_scores(&sum[4], panels, scores + 4 * head->n_padded);
+    store_scores(&sum[5], panels, scores + 5 * head->n_padded);
+}
 
-                _mm512_mask_storeu_ps(
-                    context + r * ldc + d + i, lanes,
-                    _mm512_fmadd_ps(v, _mm512_mul_ps(scale, _mm512_set1_ps(part[r])), middle));
-            }
+static __attribute__((noinline)) void score_64(struct head *head, size_t row, size_t t)
+{
+    score(head, row, t, TILE_PANELS);
+}
+
+static __attribute__((noinline)) void score_32(struct head *head, size_t row, size_t t)
+{
+    score(head, row, t, TILE_PANELS / 2);
+}
+
+static inline void finish_context(const struct head *head, __m512i sum, __m512 part, size_t d,
+                                  float *context)
+{
+    const __m512 scale = _mm512_mul_ps(_mm512_loadu_ps(head->value_scale + d), part);
+
+    _mm512_storeu_ps(context + d, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale,
+                                                  _mm512_loadu_ps(head->value_middle + d)));
+}
+
+static inline __attribute__((always_inline)) void
+finish_row_of_context(const struct head *head, size_t vectors, const struct sums *sum, float part,
+                      float *context)
+{
+    finish_context(head, sum->panel[0], _mm512_set1_ps(part), 0, context);
+    finish_context(head, sum->panel[1], _mm512_set1_ps(part), 16, context);
+    if (vectors > 2) {
+        finish_context(head, sum->panel[2], _mm512_set1_ps(part), 32, context);
+        finish_context(head, sum->panel[3], _mm512_set1_ps(part), 48, context);
+    }
+}
+
+/* TILE_ROWS rows of context [TILE_ROWS][MAX_CHANNELS] from their weights and what these are
+ * to be multiplied with. */
+static inline __attribute__((always_inline)) void mix(const struct head *head, size_t row,
+                                                      size_t vectors, const float *part,
+                                                      float *context)
+{
+    struct sums sum[TILE_ROWS];
+
+    multiply_rows(TILE_ROWS, vectors, UNSIGNED_ROWS, (head->n + 3) / 4 * 4,
+                  head->weights + row * head->n_padded, head->n_padded, head->values,
+                  16 * head->n_padded, sum);
+    finish_row_of_context(head, vectors, &sum[0], part[0], context);
+    finish_row_of_context(head, vectors, &sum[1], part[1], context + MAX_CHANNELS);
+    finish_row_of_context(head, vectors, &sum[2], part[2], context + 2 * MAX_CHANNELS);
+    finish_row_of_context(head, vectors, &sum[3], part[3], context + 3 * MAX_CHANNELS);
+    finish_row_of_context(head, vectors, &sum[4], part[4], context + 4 * MAX_CHANNELS);
+    finish_row_of_context(head, vectors, &sum[5], part[5], context + 5 * MAX_CHANNELS);
+}
+
+static __attribute__((noinline)) void mix_64(const struct head *head, size_t row,
+                                             const float *part, float *context)
+{
+    mix(head, row, MAX_VECTORS, part, context);
+}
+
+static __attribute__((noinline)) void mix_32(const struct head *head, size_t row,
+                                             const float *part, float *context)
+{
+    mix(head, row, MAX_VECTORS / 2, part, context);
+}
+
+/* Scores of rows of queries, all of them. */
+static void score_rows(struct head *head, size_t rows)
+{
+    for (size_t t = 0; t < head->n; t += 64) {
+        for (size_t row = 0; row < rows; row += TILE_ROWS) {
+            if (head->n - t > 32)
+                score_64(head, row, t);
+            else
+                score_32(head, row, t);
         }
+    }
+}
+
+static void mix_rows(const struct head *head, size_t rows, const float *sum, float *context,
+                     size_t ldc)
+{
+    float part[SCORE_ROWS], whole[TILE_ROWS][MAX_CHANNELS];
+
+    for (size_t row = 0; row < SCORE_ROWS; row++)
+        part[row] = 1 / sum[row];
+    for (size_t row = 0; row < rows; row += TILE_ROWS) {
+        if (head->d_padded == MAX_CHANNELS)
+            mix_64(head, row, part + row, whole[0]);
+        else
+            mix_32(head, row, part + row, whole[0]);
+        for (size_t i = 0; i < TILE_ROWS && row + i < rows; i++)
+            memcpy(context + (row + i) * ldc, whole[i], head->d * sizeof *context);
     }
 }
 
@@ -402,7 +490,7 @@ static void attend_i8(size_t n, size_t head_size, const float *query, const floa
 {
     struct head head = { .n = n, .d = head_size, .ld = ld, .query = query, .key = key,
                          .value = value };
-    float scale[TILE_ROWS], sum[TILE_ROWS];
+    float scale[SCORE_ROWS], sum[SCORE_ROWS];
 
     if (head_size > MAX_CHANNELS) {
         attend(n, head_size, query, key, value, ld, context, ldc, scratch);
@@ -413,21 +501,18 @@ static void attend_i8(size_t n, size_t head_size, const float *query, const floa
         fill(&head, MAX_VECTORS);
     else
         fill(&head, MAX_VECTORS / 2);
-    for (size_t i = 0; i < n; i += TILE_ROWS) {
-        const size_t rows = n - i < TILE_ROWS ? n - i : TILE_ROWS;
+    for (size_t t = 0; t < n; t += SCORE_ROWS) {
+        const size_t rows = n - t < SCORE_ROWS ? n - t : SCORE_ROWS;
 
-        for (size_t r = 0; r < rows; r += 4) {
+        for (size_t row = 0; row < SCORE_ROWS; row += 4) {
             if (head.d_padded == MAX_CHANNELS)
-                fill_queries(&head, i + r, r, MAX_VECTORS, scale);
+                fill_queries(&head, t + row, row, MAX_VECTORS, scale);
             else
-                fill_queries(&head, i + r, r, MAX_VECTORS / 2, scale);
+                fill_queries(&head, t + row, row, MAX_VECTORS / 2, scale);
         }
-        for (size_t t = 0; t < n; t += I8_OUTPUTS)
-            multiply_signed((head_size + 3) / 4 * 4, rows, head.queries, head.d_padded,
-                            head.keys + t * head.d_padded, 16 * head.d_padded, head.scores + t,
-                            head.n_padded);
-        for (size_t r = 0; r < rows; r += 4)
-            weigh_rows(&head, r, scale, sum);
-        mix_values(&head, rows, sum, context + i * ldc, ldc);
+        score_rows(&head, rows);
+        for (size_t row = 0; row < rows; row += 4)
+            weigh_rows(&head, row, scale, sum);
+        mix_rows(&head, rows, sum, context + t * ldc, ldc);
     }
 }

@@ -13,6 +13,10 @@
 
 #include "kernel/kernel.h"
 
+#if defined(__AVX512BW__)
+#include "kernel/rows_avx512.h"
+#endif
+
 #ifndef TILES_NEED_SETUP
 static inline void tiles_begin(void)
 {
@@ -27,13 +31,16 @@ static inline void tiles_end(void)
 
 #define BLOCK_ROWS 128
 
+/* In pairs: one after the other each addition would wait for the last. */
 static inline float sum_lanes(const float *lane)
 {
-    float sum = 0;
+    float eight[8], four[4];
 
-    for (size_t j = 0; j < LANES; j++)
-        sum += lane[j];
-    return sum;
+    for (size_t j = 0; j < 8; j++)
+        eight[j] = lane[j] + lane[j + 8];
+    for (size_t j = 0; j < 4; j++)
+        four[j] = eight[j] + eight[j + 4];
+    return four[0] + four[2] + (four[1] + four[3]);
 }
 
 static float dot(size_t n, const float *a, const float *b)
@@ -96,6 +103,10 @@ static inline float gelu(float v)
     return (v > 0 ? v : 0.0f) - 0.5f * fabsf(v) * tail;
 }
 
+static const float gelu_terms[8] = { -1.580783910e-09f, 1.217109862e-07f,  -4.100864056e-06f,
+                                     8.066737495e-05f,  -1.048204345e-03f, 9.664874390e-03f,
+                                     -6.617538043e-02f, 3.988475111e-01f };
+
 /* GELU where int8 numbers come of it, within 6e-5 * max(1, |v|): erf as an odd
  * polynomial, fitted to the least greatest error on -4..4 (least squares, reweighted by
  * the error until it is level). No division and no exponential, a fourth of the work. */
@@ -105,14 +116,9 @@ static inline float gelu_near(float v)
 
     c = c < -4.0f ? -4.0f : c;
     u = c * c;
-    p = -1.580783910e-09f;
-    p = p * u + 1.217109862e-07f;
-    p = p * u + -4.100864056e-06f;
-    p = p * u + 8.066737495e-05f;
-    p = p * u + -1.048204345e-03f;
-    p = p * u + 9.664874390e-03f;
-    p = p * u + -6.617538043e-02f;
-    p = p * u + 3.988475111e-01f;
+    p = gelu_terms[0];
+    for (size_t i = 1; i < 8; i++)
+        p = p * u + gelu_terms[i];
     return v * (0.5f + c * p);
 }
 
@@ -172,6 +178,7 @@ static void softmax(size_t n, float *x)
         x[i] *= sum;
 }
 
+#ifndef OWN_ROWS
 static void layer_norm(size_t n, float *x, const float *residual, const float *gamma,
                        const float *beta, float eps)
 {
@@ -199,6 +206,7 @@ static void layer_norm(size_t n, float *x, const float *residual, const float *g
     for (i = 0; i < n; i++)
         x[i] = (x[i] - mean) * scale * gamma[i] + beta[i];
 }
+#endif
 
 static void rotate(size_t n, size_t head_size, const float *restrict turns, float *restrict x,
                    size_t ld)
@@ -234,24 +242,48 @@ static inline size_t rows_of_block(size_t n_rows, size_t tile_rows)
 
 /* ---- int8 -------------------------------------------------------------- */
 
-static void quantize(size_t n, const float *restrict x, uint8_t *restrict q, float *scale,
-                     int32_t *zero)
+#ifndef OWN_ROWS
+/* q = x * factor + shift, what is behind the point cut off, from 0 to 255. */
+static inline void to_bytes(size_t n, const float *restrict x, float factor, float shift,
+                            uint8_t *restrict q)
 {
-    const float least = -greatest_of(n, x, INT32_MIN, 0), greatest = greatest_of(n, x, 0, 0);
-    float factor, shift;
-
-    *scale = (greatest - least) / 255;
-    factor = *scale > 0 ? 1 / *scale : 0;
-    *zero = (int32_t)(-least * factor + 0.5f);
-    shift = (float)*zero + 0.5f; /* what is cut off below then rounds */
     for (size_t i = 0; i < n; i++) {
         int32_t v = (int32_t)(x[i] * factor + shift);
 
-        v = v > 0 ? v : 0; /* rounding may leave 0..255 by one */
+        v = v > 0 ? v : 0;
         q[i] = (uint8_t)(v < 255 ? v : 255);
     }
 }
+#endif
 
+static void quantize(size_t n, const float *restrict x, uint8_t *restrict q, float *scale,
+                     int32_t *zero)
+{
+    int32_t most = 0;                 /* the bits of 0 */
+    uint32_t least_bits = 0x80000000; /* of -0 */
+    float least, greatest, factor, shift;
+
+    /* Bits of positive floats are ordered as signed integers are, those of negative ones
+     * as unsigned integers in reverse; what is not a number comes past both ends. */
+    for (size_t i = 0; i < n; i++) {
+        int32_t bits;
+
+        memcpy(&bits, &x[i], sizeof bits);
+        most = bits > most ? bits : most;
+        least_bits = (uint32_t)bits > least_bits ? (uint32_t)bits : least_bits;
+    }
+    memcpy(&greatest, &most, sizeof greatest);
+    memcpy(&least, &least_bits, sizeof least);
+    *scale = (greatest - least) / 255;
+    factor = *scale > 0 ? 1 / *scale : 0;
+    *zero = (int32_t)(-least * factor + 0.5f);
+    shift = (float)*zero + 0.5f; /* what is cut off then rounds; 255 may be left by one */
+    to_bytes(n, x, factor, shift, q);
+}
+
+#ifdef OWN_MULTIPLY_I8
+#include "kernel/product_vnni.h"
+#else
 /* One tile of products as numbers: y [rows][columns] with ldy. */
 static inline void finish_tile(const struct matrix_i8 *w, size_t column, size_t n_columns,
                                const struct rows_i8 *x, size_t row, size_t rows,
@@ -306,6 +338,7 @@ static void multiply_i8(const struct matrix_i8 *w, size_t n_rows, const struct r
     }
     tiles_end();
 }
+#endif
 
 /* ---- search ------------------------------------------------------------ */
 

@@ -12,6 +12,8 @@ libkernel_la_SOURCES = \
 	src/kernel/kernel_scalar.c \
 	src/kernel/pack.c src/kernel/pack.h \
 	src/kernel/product_loops.h \
+	src/kernel/product_vnni.h \
+	src/kernel/rows_avx512.h \
 	src/kernel/scan_vnni512.h \
 	src/kernel/tile_madd.h \
 	src/kernel/tile_vnni.h

@@ -1,5 +1,6 @@
 /* A tile of int8 products by VPDPBUSD on 512 bits: sixteen outputs, four inputs each, an
- * instruction. */
+ * instruction. Six rows by four panels of sixteen outputs are 24 registers of sums and ask for
+ * ten loads a step, where twelve rows by two panels ask for fourteen and are slower by that. */
 #include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -7,97 +8,86 @@
 
 #include "kernel/kernel.h"
 
-#define TILE_ROWS    12 /* 12 x 2 registers of sums of the 32 */
+#define TILE_ROWS   6
+#define TILE_PANELS 4
 
 /* Which side of a product has the bytes from -128 to 127; the other's are 0 to 255. */
 enum signs { UNSIGNED_ROWS, SIGNED_ROWS };
 
-/* product [rows][ld_product] = x [rows][ldx] times two panels, k numbers of each row, a multiple
- * of 4. rows and signs are constants wherever this is called, so that the sums stay in
- * registers. */
-static inline __attribute__((always_inline)) void
-multiply_rows(size_t k, size_t rows, const uint8_t *x, size_t ldx, const int8_t *w,
-              size_t panel_size, enum signs signs, int32_t *product, size_t ld_product)
+/* A row's sums with each panel. */
+struct sums {
+    __m512i panel[TILE_PANELS];
+};
+
+static inline __m512i multiply_add(enum signs signs, __m512i sum, __m512i row, __m512i panel)
 {
-    const int8_t *w1 = w + panel_size;
-    __m512i sum[TILE_ROWS][2];
+    return signs == UNSIGNED_ROWS ? _mm512_dpbusd_epi32(sum, row, panel)
+                                  : _mm512_dpbusd_epi32(sum, panel, row);
+}
 
-#pragma GCC unroll 12
-    for (size_t i = 0; i < rows; i++)
-        sum[i][0] = sum[i][1] = _mm512_setzero_si512();
-    for (size_t j = 0; j < k; j += 4) {
-        const __m512i b0 = _mm512_load_si512(w + 16 * j), b1 = _mm512_load_si512(w1 + 16 * j);
+/* Four numbers of a row times those of each panel. */
+static inline __attribute__((always_inline)) void
+multiply_row(size_t panels, enum signs signs, const char *x, const struct sums *b,
+             struct sums *sum)
+{
+    int32_t four;
+    __m512i a;
 
-#pragma GCC unroll 12
-        for (size_t i = 0; i < rows; i++) {
-            int32_t four;
-            __m512i a;
+    memcpy(&four, x, sizeof four);
+    a = _mm512_set1_epi32(four);
+    sum->panel[0] = multiply_add(signs, sum->panel[0], a, b->panel[0]);
+    sum->panel[1] = multiply_add(signs, sum->panel[1], a, b->panel[1]);
+    if (panels > 2) {
+        sum->panel[2] = multiply_add(signs, sum->panel[2], a, b->panel[2]);
+        sum->panel[3] = multiply_add(signs, sum->panel[3], a, b->panel[3]);
+    }
+}
 
-            memcpy(&four, x + i * ldx + j, sizeof four);
-            a = _mm512_set1_epi32(four);
-            if (signs == UNSIGNED_ROWS) {
-                sum[i][0] = _mm512_dpbusd_epi32(sum[i][0], a, b0);
-                sum[i][1] = _mm512_dpbusd_epi32(sum[i][1], a, b1);
-            } else {
-                sum[i][0] = _mm512_dpbusd_epi32(sum[i][0], b0, a);
-                sum[i][1] = _mm512_dpbusd_epi32(sum[i][1], b1, a);
-            }
+/* GCC 12 puts sums that anything but a store comes after into memory, at every step, unless
+ * something between the two seems to change them. */
+static inline __attribute__((always_inline)) void keep_in_registers(size_t panels,
+                                                                    struct sums *sum)
+{
+    __asm__("" : "+v"(sum->panel[0]), "+v"(sum->panel[1]));
+    if (panels > 2)
+        __asm__("" : "+v"(sum->panel[2]), "+v"(sum->panel[3]));
+}
+
+/* sum = x [rows][ldx] times two or four panels, which are panel_size apart, over k numbers of
+ * each row, a multiple of 4. rows, panels and signs are constants wherever this is called, and
+ * no loop goes over rows or panels: so the sums stay in registers. */
+static inline __attribute__((always_inline)) void
+multiply_rows(size_t rows, size_t panels, enum signs signs, size_t k, const void *x, size_t ldx,
+              const void *w, size_t panel_size, struct sums sum[TILE_ROWS])
+{
+    const __m512i zero = _mm512_setzero_si512();
+    const char *row = x, *panel = w;
+
+    sum[0] = sum[1] = sum[2] = sum[3] = sum[4] = sum[5] =
+        (struct sums){ { zero, zero, zero, zero } };
+    for (size_t l = 0; l < k; l += 4, row += 4, panel += 64) {
+        struct sums b = { { _mm512_load_si512(panel), _mm512_load_si512(panel + panel_size) } };
+
+        if (panels > 2) {
+            b.panel[2] = _mm512_load_si512(panel + 2 * panel_size);
+            b.panel[3] = _mm512_load_si512(panel + 3 * panel_size);
         }
+        multiply_row(panels, signs, row, &b, &sum[0]);
+        if (rows > 1)
+            multiply_row(panels, signs, row + ldx, &b, &sum[1]);
+        if (rows > 2)
+            multiply_row(panels, signs, row + 2 * ldx, &b, &sum[2]);
+        if (rows > 3)
+            multiply_row(panels, signs, row + 3 * ldx, &b, &sum[3]);
+        if (rows > 4)
+            multiply_row(panels, signs, row + 4 * ldx, &b, &sum[4]);
+        if (rows > 5)
+            multiply_row(panels, signs, row + 5 * ldx, &b, &sum[5]);
     }
-#pragma GCC unroll 12
-    for (size_t i = 0; i < rows; i++) {
-        _mm512_store_si512(product + i * ld_product, sum[i][0]);
-        _mm512_store_si512(product + i * ld_product + 16, sum[i][1]);
-    }
-}
-
-static inline __attribute__((always_inline)) void
-multiply_tile_of(size_t k, size_t rows, const uint8_t *x, size_t ldx, const int8_t *w,
-                 size_t panel_size, enum signs signs, int32_t *product, size_t ld_product)
-{
-    switch (rows) { /* the rows of padding that 4, 8 and 12 take along are not used */
-    case 1:
-        multiply_rows(k, 1, x, ldx, w, panel_size, signs, product, ld_product);
-        break;
-    case 2:
-        multiply_rows(k, 2, x, ldx, w, panel_size, signs, product, ld_product);
-        break;
-    case 3:
-    case 4:
-        multiply_rows(k, 4, x, ldx, w, panel_size, signs, product, ld_product);
-        break;
-    case 5:
-    case 6:
-    case 7:
-    case 8:
-        multiply_rows(k, 8, x, ldx, w, panel_size, signs, product, ld_product);
-        break;
-    default:
-        multiply_rows(k, 12, x, ldx, w, panel_size, signs, product, ld_product);
-    }
-}
-
-/* Functions of their own: among other code, compilers run out of registers and move sums
- * around. */
-static __attribute__((noinline)) void multiply_unsigned(size_t k, size_t rows, const uint8_t *x,
-                                                        size_t ldx, const int8_t *w,
-                                                        size_t panel_size, int32_t *product,
-                                                        size_t ld_product)
-{
-    multiply_tile_of(k, rows, x, ldx, w, panel_size, UNSIGNED_ROWS, product, ld_product);
-}
-
-static __attribute__((noinline)) void multiply_signed(size_t k, size_t rows, const int8_t *x,
-                                                      size_t ldx, const uint8_t *w,
-                                                      size_t panel_size, int32_t *product,
-                                                      size_t ld_product)
-{
-    multiply_tile_of(k, rows, (const uint8_t *)x, ldx, (const int8_t *)w, panel_size, SIGNED_ROWS,
-                     product, ld_product);
-}
-
-static void multiply_tile(size_t n_in, size_t rows, const uint8_t *x, const int8_t *w,
-                          int32_t (*product)[I8_OUTPUTS])
-{
-    multiply_unsigned(n_in, rows, x, n_in, w, 16 * n_in, product[0], I8_OUTPUTS);
+    keep_in_registers(panels, &sum[0]);
+    keep_in_registers(panels, &sum[1]);
+    keep_in_registers(panels, &sum[2]);
+    keep_in_registers(panels, &sum[3]);
+    keep_in_registers(panels, &sum[4]);
+    keep_in_registers(panels, &sum[5]);
 }
