@@ -501,9 +501,10 @@ START_TEST(test_members_of_archives_are_documents)
     ck_assert_uint_eq(report.n_chunks, 2);
     ck_assert_int_eq(count_rows("1"), 4);
 
-    run("rm %s/docs/all.tar.gz", folder);
+    /* (A folder with nothing in it may be a disk that is not mounted.) */
+    run("cd %s/docs && rm all.tar.gz && echo here >stays.txt", folder);
     index_folder(database, "docs");
-    ck_assert_int_eq(count_rows("1"), 0);
+    ck_assert_int_eq(count_rows("1"), 1);
     ernie_close(database);
 }
 END_TEST
