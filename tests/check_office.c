@@ -917,6 +917,35 @@ START_TEST(test_elements_nested_too_deep)
 END_TEST
 
 /* A part whose bytes are another part, with its header and all. */
+START_TEST(test_tags_with_very_many_attributes)
+{
+    static char xml[200000];
+    size_t n = (size_t)sprintf(xml, "<a");
+
+    for (int i = 0; i < 10000; i++)
+        n += (size_t)sprintf(xml + n, " a%d = ''", i);
+    sprintf(xml + n, "/>");
+    add_xml_document(xml);
+    ck_assert_int_eq(read_zip(docx_extract), ERNIE_EFORMAT);
+    ck_assert_str_eq(err.message, "word/document.xml: a tag with more than 1000 attributes");
+}
+END_TEST
+
+/* GMime calls itself for each. */
+START_TEST(test_groups_of_addresses_in_groups)
+{
+    static char mail[2100000];
+    size_t n = (size_t)sprintf(mail, "Subject: s\ncC :");
+
+    for (int i = 0; i < 500000; i++)
+        n += (size_t)sprintf(mail + n, i % 1000 == 999 ? "a:\n " : "a:");
+    sprintf(mail + n, "\n\ntext\n");
+    ck_assert_int_eq(read_text(read_mail, mail), ERNIE_EFORMAT);
+    ck_assert_int_eq(read_text(read_mail, "To: friends: a@b.c;, d: e@f.g;\n\ntext\n"), ERNIE_OK);
+    assert_text("To: friends: a@b.c;, d: e@f.g;\n\ntext\n");
+}
+END_TEST
+
 START_TEST(test_parts_that_lie_over_each_other)
 {
     static struct zip inner;
@@ -1250,6 +1279,8 @@ int main(void)
         { test_document_types_are_refused, 0 },
         { test_entities_of_books_are_refused, 0 },
         { test_elements_nested_too_deep, 0 },
+        { test_tags_with_very_many_attributes, 0 },
+        { test_groups_of_addresses_in_groups, 0 },
         { test_parts_that_lie_over_each_other, 0 },
         { test_sizes_and_places_that_lie, 0 },
         { test_more_entries_than_a_document_has, 0 },

@@ -320,7 +320,7 @@ int mail_extract(struct writer *writer, const uint8_t *bytes, size_t size, membe
     int status;
 
     if (message == NULL)
-        return error_set(err, ERNIE_EFORMAT, "mail: no headers");
+        return error_set(err, ERNIE_EFORMAT, "mail: no headers that can be read");
     mime_properties(message, writer->out);
     status = write_headers(&mail, message);
     body = g_mime_message_get_mime_part(message);

@@ -1,10 +1,13 @@
 #include "extractor/mime.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "document/charset.h"
 #include "document/extract_html.h"
 #include "extractor/properties.h"
+
+#define MAX_COLONS 256 /* of an address header */
 
 void mime_prepare(void)
 {
@@ -31,6 +34,42 @@ static GMimeParserOptions *make_options(void)
     return options;
 }
 
+static int is_address_header(const char *line, size_t size)
+{
+    static const char *const names[] = { "from", "sender", "reply-to", "to", "cc", "bcc" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const size_t n = strlen(names[i]);
+
+        if (size > n && strncasecmp(line, names[i], n) == 0 &&
+            (line[n] == ':' || line[n] == ' ' || line[n] == '\t'))
+            return 1;
+    }
+    return 0;
+}
+
+/* Whether an address header has so many colons that they may be groups in groups, which GMime reads
+ * by calling itself: half a million end the process. Messages in messages have such headers too,
+ * so each line is looked at. */
+static int has_deep_groups(const char *text, size_t size)
+{
+    size_t n = 0;
+    int in_header = 0;
+
+    for (const char *at = text, *end = text + size, *line_end; at < end; at = line_end) {
+        line_end = memchr(at, '\n', (size_t)(end - at));
+        line_end = line_end != NULL ? line_end + 1 : end;
+        if (!in_header || (*at != ' ' && *at != '\t')) {
+            in_header = is_address_header(at, (size_t)(line_end - at));
+            n = 0;
+        }
+        for (const char *c = at; in_header && c < line_end; c++)
+            if (*c == ':' && ++n > MAX_COLONS)
+                return 1;
+    }
+    return 0;
+}
+
 GMimeMessage *mime_parse(const uint8_t *bytes, size_t size)
 {
     GMimeParserOptions *options;
@@ -38,7 +77,7 @@ GMimeMessage *mime_parse(const uint8_t *bytes, size_t size)
     GMimeParser *parser;
     GMimeMessage *message;
 
-    if (size == 0)
+    if (size == 0 || has_deep_groups((const char *)bytes, size))
         return NULL;
     g_mime_init(); /* counts, and does its work once */
     options = make_options();

@@ -17,7 +17,8 @@
 /* Loads what reading takes from files of the system: the charsets of headers. */
 void mime_prepare(void);
 
-/* The bytes as one message; NULL when they are none. g_object_unref. */
+/* The bytes as one message; NULL when they are none, or one made to do harm.
+ * g_object_unref. */
 GMimeMessage *mime_parse(const uint8_t *bytes, size_t size);
 
 /* Whether the part is of that type: mime_is(part, "text", "html"); "*" is any. */

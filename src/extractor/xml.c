@@ -9,8 +9,9 @@
 
 #include "base/utf8.h"
 
-#define MAX_NAME  64 /* of an element with its prefix */
-#define MAX_KNOWN 64 /* namespaces of a part that are remembered by address */
+#define MAX_NAME       64 /* of an element with its prefix */
+#define MAX_KNOWN      64 /* namespaces of a part that are remembered by address */
+#define MAX_ATTRIBUTES 1000
 
 /* ---- namespaces -------------------------------------------------------- */
 
@@ -288,6 +289,27 @@ static void declared_entity(void *context, const xmlChar *name, int type, const 
     refuse(context, "declares entities");
 }
 
+/* Whether a tag seems to have more attributes than any has: libxml2 compares each with all before
+ * it, which takes minutes for a hundred thousand. "<" begins a tag and stands in no value; the zero
+ * bytes are UTF-16's. */
+static int has_many_attributes(const struct buffer *bytes)
+{
+    const char *at = bytes->data, *end = at + bytes->size;
+    size_t n = 0;
+
+    for (; at < end; at++) {
+        if (*at == '<')
+            n = 0;
+        if (*at != '=')
+            continue;
+        while (at + 1 < end && (at[1] == '\0' || at[1] == ' ' || (at[1] >= '\t' && at[1] <= '\r')))
+            at++;
+        if (at + 1 < end && (at[1] == '"' || at[1] == '\'') && ++n > MAX_ATTRIBUTES)
+            return 1;
+    }
+    return 0;
+}
+
 /* libxml2 prints what it finds wrong unless somebody listens. */
 static void ignore_error(void *context, xmlErrorPtr error)
 {
@@ -314,6 +336,9 @@ int xml_read(const char *name, const struct buffer *bytes, const struct xml_hand
     if (bytes->size == 0 || bytes->size > INT_MAX)
         return error_set(err, ERNIE_EFORMAT, "%s: %s", name,
                          bytes->size == 0 ? "empty" : "too large");
+    if (has_many_attributes(bytes))
+        return error_set(err, ERNIE_EFORMAT, "%s: a tag with more than %d attributes", name,
+                         MAX_ATTRIBUTES);
     reader.parser = xmlCreateMemoryParserCtxt(bytes->data, (int)bytes->size);
     if (reader.parser == NULL)
         return error_set(err, ERNIE_ENOMEM, "%s: out of memory", name);
