@@ -303,6 +303,7 @@ START_TEST(test_formats)
         CASE("a.pdf", "@PJL SET\n%PDF-1.4\n", DOCUMENT_PDF),
         CASE("a.pdf", "no such thing", DOCUMENT_TEXT),
         CASE("a.docx", "PK\3\4 whatever", DOCUMENT_DOCX),
+        CASE("a.docx", "PK\3\4l\0o\0o\0k\0s\0 \0l\0i\0k\0e\0 \0U\0T\0F\0-\0001\0006\0", DOCUMENT_DOCX),
         CASE("a", "PK\3\4..........................[Content_Types].xml...word/document.xml",
              DOCUMENT_DOCX),
         CASE("a.zip", "PK\3\4......[Content_Types].xml ppt/presentation.xml", DOCUMENT_PPTX),

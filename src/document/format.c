@@ -385,11 +385,10 @@ enum document_format document_format(const char *name, const uint8_t *bytes, siz
 
     if (size > DOCUMENT_FORMAT_BYTES)
         size = DOCUMENT_FORMAT_BYTES;
-    if (!charset_is_wide(bytes, size, &wide)) {
-        if (format_of_mark(name, bytes, size, &format))
-            return format;
-        if (is_binary(bytes, size))
-            return DOCUMENT_UNKNOWN;
-    }
+    /* Before UTF-16 without a mark is thought of: compressed bytes can look like it. */
+    if (format_of_mark(name, bytes, size, &format))
+        return format;
+    if (!charset_is_wide(bytes, size, &wide) && is_binary(bytes, size))
+        return DOCUMENT_UNKNOWN;
     return format_of_text(name, bytes, size);
 }
