@@ -4,6 +4,8 @@
 #include <archive_entry.h>
 #include <check.h>
 #include <fcntl.h>
+#include <libxml/parser.h>
+#include <libxml/xmlmemory.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1240,6 +1242,47 @@ START_TEST(test_running_out_of_memory_in_books_and_mail)
 }
 END_TEST
 
+/* libxml2 keeps memory of its own. */
+static int xml_n_left;
+
+static void *xml_malloc(size_t size)
+{
+    return xml_n_left-- > 0 ? malloc(size) : NULL;
+}
+
+static void *xml_realloc(void *block, size_t size)
+{
+    return xml_n_left-- > 0 ? realloc(block, size) : NULL;
+}
+
+static char *xml_strdup(const char *text)
+{
+    return xml_n_left-- > 0 ? strdup(text) : NULL;
+}
+
+START_TEST(test_running_out_of_memory_in_libxml2)
+{
+    struct file file = load("text.docx");
+    int status = ERNIE_ENOMEM;
+    char *expected;
+
+    ck_assert_int_eq(read_bytes(docx_extract, file.data, file.size), ERNIE_OK);
+    expected = buffer_take(&out.text);
+    xmlCleanupParser();
+    ck_assert_int_eq(xmlMemSetup(free, xml_malloc, xml_realloc, xml_strdup), 0);
+    for (int k = 0; status != ERNIE_OK && k < 20000; k += 1 + k / 100) {
+        xml_n_left = k;
+        status = read_bytes(docx_extract, file.data, file.size);
+        /* What it cannot open for want of memory it calls broken here and there. */
+        ck_assert_msg(status == ERNIE_OK || status == ERNIE_ENOMEM || status == ERNIE_EFORMAT,
+                      "allocation %d: %d", k, status);
+    }
+    assert_text(expected); /* never a part of it */
+    memory_free(expected);
+    file_reset(&file);
+}
+END_TEST
+
 int main(void)
 {
     struct {
@@ -1292,6 +1335,7 @@ int main(void)
         { test_charsets_in_the_confined_program, 0 },
         { test_running_out_of_memory_at_each_allocation, 7 },
         { test_running_out_of_memory_in_books_and_mail, 0 },
+        { test_running_out_of_memory_in_libxml2, 0 },
     };
     Suite *s = suite_create("office");
     TCase *tcase = tcase_create("office");

@@ -41,7 +41,11 @@ def convert(paths, kind, folder, infilter=None):
                        + (["--infilter=" + infilter] if infilter else [])
                        + wanted[start:start + 20], check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
-    return [target(p, kind.split(":")[0], folder) for p in paths]
+    made = [target(p, kind.split(":")[0], folder) for p in paths]
+    for path in made:
+        if not os.path.exists(path):
+            sys.exit("%s: LibreOffice made none" % path)
+    return made
 
 
 def target(path, kind, folder):

@@ -142,8 +142,8 @@ if HAVE_GMIME
 check_PROGRAMS += check_office
 
 check_office_SOURCES = tests/check_office.c tests/faults.h tests/zip.h
-check_office_CPPFLAGS = $(TEST_CPPFLAGS) $(LIBARCHIVE_CFLAGS)
-check_office_LDADD = libformats.la libbase.la $(CHECK_LIBS) $(LIBARCHIVE_LIBS)
+check_office_CPPFLAGS = $(TEST_CPPFLAGS) $(LIBARCHIVE_CFLAGS) $(LIBXML_CFLAGS)
+check_office_LDADD = libformats.la libbase.la $(CHECK_LIBS) $(LIBARCHIVE_LIBS) $(LIBXML_LIBS)
 endif
 EXTRA_DIST += tests/data/office tests/compare_office.py
 

@@ -21,8 +21,15 @@ static int read_document(struct writer *writer, const char *format, const uint8_
         const char *name;
         int (*extract)(struct writer *, const uint8_t *, size_t, ernie_error *);
     } formats[] = {
-        { "docx", docx_extract }, { "epub", epub_extract }, { "mhtml", mhtml_extract }, { "odp", odp_extract },   { "ods", ods_extract },
-        { "odt", odt_extract },   { "pptx", pptx_extract }, { "rtf", rtf_extract }, { "xlsx", xlsx_extract },
+        { "docx", docx_extract },
+        { "epub", epub_extract },
+        { "mhtml", mhtml_extract },
+        { "odp", odp_extract },
+        { "ods", ods_extract },
+        { "odt", odt_extract },
+        { "pptx", pptx_extract },
+        { "rtf", rtf_extract },
+        { "xlsx", xlsx_extract },
     };
 
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)

@@ -38,37 +38,60 @@ struct styles {
 enum { STYLE = 1, NAME, BASED_ON, OUTLINE, NUMBERING };
 
 static const struct xml_name style_names[] = {
-    { "w:basedOn", BASED_ON },  { "w:name", NAME },   { "w:numId", NUMBERING },
+    { "w:basedOn", BASED_ON },   { "w:name", NAME },          { "w:numId", NUMBERING },
     { "w:outlineLvl", OUTLINE }, { "w:pPrChange", XML_SKIP }, { "w:style", STYLE },
 };
+
+static struct style *add_style(struct styles *styles)
+{
+    struct style *style;
+
+    if (styles->n == styles->capacity) {
+        size_t capacity = styles->capacity < 64 ? 64 : styles->capacity * 2;
+        struct style *grown = memory_resize(styles->styles, capacity, sizeof *grown);
+
+        if (grown == NULL) {
+            styles->failed = 1;
+            return NULL;
+        }
+        styles->styles = grown;
+        styles->capacity = capacity;
+    }
+    style = memset(&styles->styles[styles->n++], 0, sizeof *style);
+    style->level = STYLE_NO_LEVEL;
+    return style;
+}
+
+/* w:outlineLvl: 0 to 8, and 9 for body text. */
+static int level_of_outline(const struct xml_element *element)
+{
+    const int level = (int)xml_number(element, "w:val", 0, 9, 9);
+
+    return level == 9 ? 0 : level + 1;
+}
+
+static int start_style(struct styles *styles, const struct xml_element *element)
+{
+    struct style *style;
+    char type[16];
+
+    xml_attribute(element, "w:type", type, sizeof type);
+    if (strcmp(type, "paragraph") != 0 || styles->n >= MAX_STYLES)
+        return 1;
+    style = add_style(styles);
+    if (style == NULL)
+        return 1;
+    xml_attribute(element, "w:styleId", style->id, sizeof style->id);
+    return 0;
+}
 
 static int style_start(void *data, int kind, const struct xml_element *element)
 {
     struct styles *styles = data;
     struct style *style = styles->n > 0 ? &styles->styles[styles->n - 1] : NULL;
-    char type[16];
 
-    if (kind == STYLE) {
-        xml_attribute(element, "w:type", type, sizeof type);
-        if (strcmp(type, "paragraph") != 0 || styles->n >= MAX_STYLES)
-            return 1;
-        if (styles->n == styles->capacity) {
-            size_t capacity = styles->capacity < 64 ? 64 : styles->capacity * 2;
-            struct style *grown = memory_resize(styles->styles, capacity, sizeof *grown);
-
-            if (grown == NULL) {
-                styles->failed = 1;
-                return 1;
-            }
-            styles->styles = grown;
-            styles->capacity = capacity;
-        }
-        style = &styles->styles[styles->n++];
-        memset(style, 0, sizeof *style);
-        style->level = STYLE_NO_LEVEL;
-        xml_attribute(element, "w:styleId", style->id, sizeof style->id);
-        return 0;
-    }
+    if (kind == STYLE)
+        return start_style(styles, element);
     if (style == NULL)
         return 0;
     if (kind == NAME)
@@ -76,11 +99,9 @@ static int style_start(void *data, int kind, const struct xml_element *element)
     else if (kind == BASED_ON)
         xml_attribute(element, "w:val", style->based_on, sizeof style->based_on);
     else if (kind == OUTLINE)
-        style->level = (int)xml_number(element, "w:val", 0, 9, 9);
+        style->level = level_of_outline(element);
     else if (kind == NUMBERING)
         style->is_list = xml_number(element, "w:val", 0, 1, 0) != 0;
-    if (kind == OUTLINE) /* 0 to 8, and 9 for body text */
-        style->level = style->level == 9 ? 0 : style->level + 1;
     return 0;
 }
 
@@ -302,11 +323,9 @@ static void use_style(struct docx *docx, const struct xml_element *element)
 
 static void use_level(struct docx *docx, const struct xml_element *element)
 {
-    const long level = xml_number(element, "w:val", 0, 9, 9);
-
     if (is_plain(docx))
         return;
-    docx->look.level = level == 9 ? 0 : (int)level + 1;
+    docx->look.level = level_of_outline(element);
     docx->has_level = 1;
 }
 

@@ -232,7 +232,7 @@ static void add_entry(struct epub *epub)
     struct entry *entry, *grown;
     size_t size = epub->value.size < MAX_LABEL_BYTES ? epub->value.size : MAX_LABEL_BYTES;
 
-    if (*epub->target == '\0' || size == 0)
+    if (*epub->target == '\0' || size == 0 || epub->n_entries >= PACKAGE_MAX_ENTRIES)
         return;
     for (size_t i = 0; i < epub->n_entries; i++)
         if (strcmp(epub->entries[i].path, epub->target) == 0)

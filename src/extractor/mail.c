@@ -239,7 +239,8 @@ static int is_for_programs(GMimeObject *part)
 {
     return mime_is(part, "image", "*") || mime_is(part, "text", "calendar") ||
            mime_is(part, "text", "css") || mime_is(part, "application", "pgp-signature") ||
-           mime_is(part, "application", "pkcs7-signature") || mime_is(part, "application", "x-pkcs7-signature");
+           mime_is(part, "application", "pkcs7-signature") ||
+           mime_is(part, "application", "x-pkcs7-signature");
 }
 
 static int read_part(struct mail *mail, GMimePart *part)
@@ -350,6 +351,12 @@ static int begins_message(const char *line, size_t size)
     return 0;
 }
 
+static int is_behind_empty_line(const char *text, const char *at)
+{
+    return (at - text >= 2 && memcmp(at - 2, "\n\n", 2) == 0) ||
+           (at - text >= 3 && memcmp(at - 3, "\n\r\n", 3) == 0);
+}
+
 /* Where the message that begins at start ends: before the next one, or at the end. */
 static size_t find_end(const char *text, size_t size, size_t start)
 {
@@ -357,9 +364,7 @@ static size_t find_end(const char *text, size_t size, size_t start)
 
     while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
         at++;
-        /* An empty line stands in front. */
-        if (at - text >= 2 && (at[-2] == '\n' || (at - text >= 3 && at[-2] == '\r' && at[-3] == '\n')) &&
-            begins_message(at, (size_t)(end - at)))
+        if (is_behind_empty_line(text, at) && begins_message(at, (size_t)(end - at)))
             return (size_t)(at - text);
     }
     return size;

@@ -5,7 +5,9 @@
 
 int style_level(const char *name)
 {
-    static const char *const headings[] = { "heading", "标题", "標題", "Überschrift", "Titre" };
+    static const char *const headings[] = {
+        "heading", "标题", "標題", "Überschrift", "Titre",
+    };
     static const char *const titles[] = { "title", "标题", "標題" };
     const char *at;
 

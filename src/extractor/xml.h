@@ -37,8 +37,8 @@ struct xml_handler {
 };
 
 /* Reads bytes, the part called name, of which only the error says. Fails with ERNIE_EFORMAT when
- * it is not well formed, has a document type or entities of its own, is too deep, or when the text of out (may be NULL)
- * grows past its limit. */
+ * it is not well formed, has a document type or entities of its own, is too deep or has a tag of
+ * very many attributes, or when the text of out (may be NULL) grows past its limit. */
 int xml_read(const char *name, const struct buffer *bytes, const struct xml_handler *handler,
              void *data, const struct extract *out, ernie_error *err);
 
