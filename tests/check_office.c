@@ -701,9 +701,27 @@ START_TEST(test_a_mail_with_attachments)
     ck_assert_uint_eq(n_members, 3);
     ck_assert_str_eq(members[0].name, "报告.pdf");
     ck_assert_str_eq(members[0].start, "%PDF-1.4");
-    ck_assert_str_eq(members[1].name, "part 1");
-    ck_assert_str_eq(members[2].name, "2 a_b.eml");
+    ck_assert_str_eq(members[1].name, "part 2");
+    ck_assert_str_eq(members[2].name, "3 a_b.eml");
     ck_assert_ptr_nonnull(strstr(members[2].start, "Subject: a/b"));
+}
+END_TEST
+
+/* Phones call every picture alike. */
+START_TEST(test_attachments_of_one_name)
+{
+    ck_assert_int_eq(read_text(read_mail, "Content-Type: multipart/mixed; boundary=x\n\n"
+                                          "--x\nContent-Type: a/b; name=i.png\n\n1\n"
+                                          "--x\nContent-Type: a/b; name=.i\n\n2\n"
+                                          "--x\nContent-Type: a/b; name=i.png\n\n3\n"
+                                          "--x\nContent-Type: a/b; name=.i\n\n4\n--x--\n"),
+                     ERNIE_OK);
+    ck_assert_uint_eq(n_members, 4);
+    ck_assert_str_eq(members[0].name, "i.png");
+    ck_assert_str_eq(members[1].name, ".i");
+    ck_assert_str_eq(members[2].name, "i 3.png");
+    ck_assert_str_eq(members[3].name, ".i 4");
+    ck_assert_str_eq(members[3].start, "4");
 }
 END_TEST
 
@@ -1311,6 +1329,7 @@ int main(void)
         { test_rtf_destinations, 0 },
         { test_rtf_tables_and_lists, 0 },
         { test_a_mail_with_attachments, 0 },
+        { test_attachments_of_one_name, 0 },
         { test_the_web_version_where_the_plain_one_is_empty, 0 },
         { test_mail_that_says_nothing_of_its_charset, 0 },
         { test_flowed_lines_are_joined, 0 },

@@ -11,13 +11,15 @@
 #include "extractor/mime.h"
 #include "extractor/properties.h"
 
-#define MAX_NAME_BYTES 120 /* of a subject in a member's name */
+#define MAX_NAME_BYTES  120   /* of a subject in a member's name */
+#define MAX_NAMES_BYTES 65536 /* of names that are kept apart from each other */
 
 struct mail {
     struct writer *writer;
     member_fn fn; /* may be NULL */
     void *data;
     unsigned n_attached;
+    struct buffer names; /* of what has been attached so far, each with its 0 byte */
     ernie_error *err;
 };
 
@@ -139,6 +141,33 @@ done:
 
 /* ---- what is attached -------------------------------------------------- */
 
+static int is_taken(const struct mail *mail, const char *name)
+{
+    const size_t size = strlen(name) + 1;
+
+    for (size_t at = 0; at < mail->names.size; at += strlen(mail->names.data + at) + 1)
+        if (size <= mail->names.size - at && memcmp(mail->names.data + at, name, size) == 0)
+            return 1;
+    return 0;
+}
+
+/* "image 3.png" for the third part, when there has been an "image.png". */
+static void make_unique(struct mail *mail, struct buffer *name)
+{
+    char *dot = strrchr(name->data, '.');
+    struct buffer end = { 0 };
+
+    if (!is_taken(mail, name->data))
+        return;
+    if (dot != NULL && dot > name->data) {
+        buffer_append_text(&end, dot);
+        name->size = (size_t)(dot - name->data);
+    }
+    buffer_printf(name, " %u%s", mail->n_attached, end.data != NULL ? end.data : "");
+    name->failed |= end.failed;
+    buffer_reset(&end);
+}
+
 static int give(struct mail *mail, const char *name, const GByteArray *bytes)
 {
     struct buffer clean = { 0 };
@@ -146,8 +175,13 @@ static int give(struct mail *mail, const char *name, const GByteArray *bytes)
 
     if (mail->fn == NULL)
         return ERNIE_OK;
+    mail->n_attached++;
     utf8_append_clean(&clean, name, strlen(name));
-    status = clean.failed
+    if (!clean.failed)
+        make_unique(mail, &clean);
+    if (!clean.failed && mail->names.size < MAX_NAMES_BYTES)
+        buffer_append(&mail->names, clean.data, clean.size + 1);
+    status = clean.failed || mail->names.failed
                  ? error_set(mail->err, ERNIE_ENOMEM, "mail: out of memory")
                  : mail->fn(mail->data, clean.data, bytes->data, bytes->len, mail->err);
     buffer_reset(&clean);
@@ -162,7 +196,7 @@ static int attach_part(struct mail *mail, GMimePart *part)
     int status;
 
     if (name == NULL || *name == '\0') {
-        snprintf(made, sizeof made, "part %u", ++mail->n_attached);
+        snprintf(made, sizeof made, "part %u", mail->n_attached + 1);
         name = made;
     } else {
         status = write_line(mail, "Attachment: ", name);
@@ -208,7 +242,7 @@ static int attach_message(struct mail *mail, GMimeMessagePart *part)
 
     if (message == NULL || mail->fn == NULL)
         return ERNIE_OK;
-    status = name_message(name, sizeof name, ++mail->n_attached,
+    status = name_message(name, sizeof name, mail->n_attached + 1,
                           g_mime_message_get_subject(message), mail->err);
     if (status != ERNIE_OK)
         return status;
@@ -329,6 +363,7 @@ int mail_extract(struct writer *writer, const uint8_t *bytes, size_t size, membe
         status = read_object(&mail, body, 0);
     if (status == ERNIE_OK)
         status = properties_finish(writer, err);
+    buffer_reset(&mail.names);
     g_object_unref(message);
     return status;
 }
