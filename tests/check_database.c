@@ -501,8 +501,20 @@ START_TEST(test_members_of_archives_are_documents)
     ck_assert_uint_eq(report.n_chunks, 2);
     ck_assert_int_eq(count_rows("1"), 4);
 
+    /* Another name for it all. */
+    run("mkdir %s/docs/deep && mv %s/docs/all.tar.gz %s/docs/deep/none.tar.gz", folder, folder,
+        folder);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_moved, 1);
+    ck_assert_uint_eq(report.n_added + report.n_removed + report.n_chunks, 0);
+    ck_assert_int_eq(count_rows("1"), 4);
+    ck_assert_int_eq(count_rows("path LIKE 'deep/none.tar.gz/%'"), 3);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_unchanged, 1);
+    ck_assert_uint_eq(report.n_removed, 0);
+
     /* (A folder with nothing in it may be a disk that is not mounted.) */
-    run("cd %s/docs && rm all.tar.gz && echo here >stays.txt", folder);
+    run("cd %s/docs && rm deep/none.tar.gz && echo here >stays.txt", folder);
     index_folder(database, "docs");
     ck_assert_int_eq(count_rows("1"), 1);
     ernie_close(database);

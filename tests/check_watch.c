@@ -144,6 +144,8 @@ START_TEST(test_what_changes_is_told)
     /* Neither hidden nor what is no text by its name. */
     write_file("docs/.hidden.txt", "h");
     write_file("docs/a.db", "d");
+    write_file("docs/a.db-wal", "our own, when the database lies in a folder that is watched");
+    write_file("docs/a.db-ann", "d");
     ck_assert_str_eq(changed(), "");
 }
 END_TEST

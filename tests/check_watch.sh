@@ -18,7 +18,7 @@ not_found() { ! "$ernie" search --db w.db "$1" | grep -q "$2"; }
 
 # start ARGUMENTS...: in the background, as $pid.
 start() {
-	"$ernie" watch --db w.db --priority normal "$@" >watch.out 2>watch.err &
+	"$ernie" watch --db w.db --priority normal --on-battery run "$@" >watch.out 2>watch.err &
 	pid=$!
 }
 
@@ -80,7 +80,7 @@ check 'index goes on from there' run 0 "$ernie" index --db w.db docs
 check 'all are there' sh -c '"$0" status --db w.db | grep -qx "documents  3003"' "$ernie"
 
 # It makes way for others.
-"$ernie" watch --db w.db docs >watch.out 2>watch.err &
+"$ernie" watch --db w.db --on-battery run docs >watch.out 2>watch.err &
 pid=$!
 check 'it makes way' until_true sh -c 'test "$(cut -d " " -f 19 </proc/'$pid'/stat)" = 19'
 check 'it makes way to what is in a hurry' until_true sh -c 'test "$(cut -d " " -f 41 </proc/'$pid'/stat)" = 3'

@@ -89,16 +89,17 @@ static int is_one_of(const char *extension, const char *const *list, size_t n)
 int document_name_is_promising(const char *name)
 {
     static const char *const hopeless[] = { /* in order */
-        "3gp", "a", "aac", "ai", "aiff", "ann", "apk", "ar", "avi", "avif", "azw3", "bin",
-        "blend", "bmp", "br", "cab", "class", "cpio", "cur", "dat", "db", "deb", "djvu", "dll",
-        "dmg", "doc", "dvi", "dylib", "elc", "eot", "exe", "flac", "flv", "gif", "h5", "heic",
-        "icns", "ico", "img", "iso", "jar", "jp2", "jpeg", "jpg", "jxl", "ko", "la", "lo", "lz",
-        "lz4", "lzma", "m4a", "m4v", "mdb", "mid", "midi", "mkv", "mo", "mobi", "mov", "mp3",
-        "mp4", "mpeg", "mpg", "msi", "npy", "npz", "o", "obj", "ogg", "ogv", "onnx", "opus",
-        "otf", "parquet", "pcap", "pickle", "pkl", "png", "ppt", "psd", "pt", "pth", "pyc",
-        "pyo", "qcow2", "rar", "rlib", "rpm", "safetensors", "so", "sqlite", "sqlite3", "swf",
-        "tif", "tiff", "ttc", "ttf", "vdi", "vmdk", "war", "wasm", "wav", "webm", "webp", "whl",
-        "wma", "wmv", "woff", "woff2", "xcf", "xls", "z",
+        "3gp", "a", "aac", "ai", "aiff", "ann", "apk", "ar", "avi", "avif", "azw3", "bin", "blend",
+        "bmp", "br", "cab", "class", "cpio", "cur", "dat", "db", "db-ann", "db-journal", "db-shm",
+        "db-wal", "deb", "djvu", "dll", "dmg", "doc", "dvi", "dylib", "elc", "eot", "exe", "flac",
+        "flv", "gif", "h5", "heic", "icns", "ico", "img", "iso", "jar", "jp2", "jpeg", "jpg",
+        "jxl", "ko", "la", "lo", "lz", "lz4", "lzma", "m4a", "m4v", "mdb", "mid", "midi", "mkv",
+        "mo", "mobi", "mov", "mp3", "mp4", "mpeg", "mpg", "msi", "npy", "npz", "o", "obj", "ogg",
+        "ogv", "onnx", "opus", "otf", "parquet", "pcap", "pickle", "pkl", "png", "ppt", "psd",
+        "pt", "pth", "pyc", "pyo", "qcow2", "rar", "rlib", "rpm", "safetensors", "so", "sqlite",
+        "sqlite-journal", "sqlite-shm", "sqlite-wal", "sqlite3", "swf", "tif", "tiff", "ttc",
+        "ttf", "vdi", "vmdk", "war", "wasm", "wav", "webm", "webp", "whl", "wma", "wmv", "woff",
+        "woff2", "xcf", "xls", "z",
     };
 
     return !is_one_of(extension_of(name), hopeless, sizeof hopeless / sizeof *hopeless);
