@@ -404,6 +404,11 @@ START_TEST(test_multiply_f32_on_every_tail)
     for (size_t n_in = 250; n_in < 265; n_in++)
         check_product_f32(kernels[_i], 13, n_in, 40);
     check_product_f32(kernels[_i], 50, 700, 96);
+    for (size_t n_rows = 1; n_rows <= 13; n_rows++)
+        check_product_f32(kernels[_i], n_rows, 40, 90);
+    check_product_f32(kernels[_i], 7, 1100, 64); /* in three parts and more */
+    check_product_f32(kernels[_i], 7, 1100, 104);
+    check_product_f32(kernels[_i], 7, 1100, 20);
 }
 END_TEST
 

@@ -122,11 +122,13 @@ static inline float gelu_near(float v)
     return v * (0.5f + c * p);
 }
 
+#ifndef OWN_ROWS
 static void add_gelu(size_t n, float *restrict x, const float *restrict bias)
 {
     for (size_t i = 0; i < n; i++)
         x[i] = gelu(x[i] + bias[i]);
 }
+#endif
 
 /* A number that is ordered as the floats are, -0 before 0. Compilers make vector code
  * of the greatest of integers, but of floats only when told that none is NaN. The same

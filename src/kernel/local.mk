@@ -11,6 +11,7 @@ libkernel_la_SOURCES = \
 	src/kernel/kernel_loops.h \
 	src/kernel/kernel_scalar.c \
 	src/kernel/pack.c src/kernel/pack.h \
+	src/kernel/product_avx512.h \
 	src/kernel/product_loops.h \
 	src/kernel/product_vnni.h \
 	src/kernel/rows_avx512.h \

@@ -1,15 +1,7 @@
 /* Products of float32 rows with packed weights, compiled for each instruction set as
  * kernel_loops.h is, which includes this. Goto & van de Geijn 2008: a panel of 32
- * outputs by F32_BLOCK inputs, 32 KiB, stays in the first-level cache while all rows pass by it, and the
- * sums of a tile stay in registers. */
-
-#define F32_LD (F32_BLOCK + F32_GAP) /* of the copied rows */
-
-#if defined(__AVX512F__)
-#define F32_ROWS 12 /* 12 x 2 registers of sums of the 32 */
-#else
-#define F32_ROWS 6 /* 6 x 2 of the 16 */
-#endif
+ * outputs by F32_BLOCK inputs, 32 KiB, stays in the first-level cache while all rows pass by
+ * it, and the sums of a tile stay in registers. */
 
 /* Panels of 32 outputs, each [n_in, padded][32]. */
 static void pack_f32(size_t n_out, size_t n_in, const float *w, void *packed)
@@ -24,6 +16,13 @@ static void pack_f32(size_t n_out, size_t n_in, const float *w, void *packed)
             out[o / 32 * 32 * padded_in + i * 32 + o % 32] = w[o * n_in + i];
 }
 
+#if defined(__AVX512F__)
+#include "kernel/product_avx512.h"
+#else
+#define F32_LD (F32_BLOCK + F32_GAP) /* of the copied rows */
+
+#define F32_ROWS 6 /* 6 x 2 registers of sums of the 16 */
+
 /* y [rows][ldy] += x [rows][F32_LD] times n_in x (2 WIDTH) weights of a panel; first: y
  * is not read. rows is a constant wherever this is called. */
 static inline __attribute__((always_inline)) void
@@ -32,7 +31,7 @@ multiply_rows_f32(size_t rows, size_t n_in, const float *x, const float *w, int 
 {
     vector sum[F32_ROWS][2];
 
-#pragma GCC unroll 12
+#pragma GCC unroll 6
     for (size_t i = 0; i < rows; i++) {
         sum[i][0] = sum[i][1] = (vector){ 0 };
         if (!first) { /* one by one: as one block the sums would live in memory */
@@ -45,13 +44,13 @@ multiply_rows_f32(size_t rows, size_t n_in, const float *x, const float *w, int 
 
         memcpy(&b0, w + 32 * k, sizeof b0);
         memcpy(&b1, w + 32 * k + WIDTH, sizeof b1);
-#pragma GCC unroll 12
+#pragma GCC unroll 6
         for (size_t i = 0; i < rows; i++) {
             sum[i][0] += x[i * F32_LD + k] * b0;
             sum[i][1] += x[i * F32_LD + k] * b1;
         }
     }
-#pragma GCC unroll 12
+#pragma GCC unroll 6
     for (size_t i = 0; i < rows; i++) {
         memcpy(y + i * ldy, &sum[i][0], sizeof(vector));
         memcpy(y + i * ldy + WIDTH, &sum[i][1], sizeof(vector));
@@ -73,14 +72,6 @@ static inline void multiply_tile_f32(size_t rows, size_t n_in, const float *x, c
         case 4: /* a row of padding */
             multiply_rows_f32(4, n_in, x, w + j, first, y + j, ldy);
             break;
-#if F32_ROWS == 12
-        case 5:
-        case 6:
-        case 7:
-        case 8:
-            multiply_rows_f32(8, n_in, x, w + j, first, y + j, ldy);
-            break;
-#endif
         default:
             multiply_rows_f32(F32_ROWS, n_in, x, w + j, first, y + j, ldy);
         }
@@ -156,3 +147,4 @@ static void multiply_f32(const struct matrix_f32 *w, size_t n_rows, const float 
         multiply_block_f32(w, n_rows - i < block_rows ? n_rows - i : block_rows, x + i * ldx, ldx,
                            n_in, epilogue, y + i * ldy, ldy, scratch);
 }
+#endif

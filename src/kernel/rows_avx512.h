@@ -114,3 +114,50 @@ static inline void to_bytes(size_t n, const float *x, float factor, float shift,
             _mm512_mask_storeu_epi8(q + i, ((__mmask64)1 << left) - 1, bytes);
     }
 }
+
+/* The exact GELU, v * (1 + erf(v / sqrt 2)) / 2, as max(v, 0) - |v| * tail(|v|), where tail(u)
+ * is the part of the normal distribution past u: in each of 16 steps of 1/3 the polynomial of
+ * degree 4 that meets it at the five Chebyshev nodes, within 1.2e-7. One instruction looks
+ * up a term of each of sixteen numbers, where gelu has a division and an exponential. */
+static inline __m512 gelu_16(__m512 v)
+{
+    static const float terms[5][16] = {
+        { 0.499999911f, 0.369441301f, 0.252492547f, 0.158655301f, 0.0912112668f, 0.0477903821f,
+          0.0227501411f, 0.0098153241f, 0.00383037142f, 0.00134989014f, 0.000429055421f,
+          0.000122863974f, 3.16702462e-05f, 7.34307696e-06f, 1.53052247e-06f, 2.86624385e-07f },
+        { -0.132976964f, -0.125792369f, -0.106483109f, -0.0806590542f, -0.0546724126f,
+          -0.0331606008f, -0.0179974735f, -0.00874040462f, -0.00379820238f, -0.00147688622f,
+          -0.000513847393f, -0.000159968855f, -4.45601945e-05f, -1.11061991e-05f,
+          -2.47677826e-06f, -4.94207143e-07f },
+        { -3.05006324e-05f, 0.00697188033f, 0.0118345954f, 0.0134598361f, 0.0121680573f,
+          0.00922343321f, 0.00600301055f, 0.00339740096f, 0.0016846268f, 0.000735450361f,
+          0.000283621339f, 9.68479653e-05f, 2.93338908e-05f, 7.89143451e-06f, 1.88756098e-06f,
+          4.0175766e-07f },
+        { 0.00254863361f, 0.00211945828f, 0.00108863227f, -4.66821839e-05f, -0.000841372414f,
+          -0.00112782686f, -0.00101192191f, -0.000714973547f, -0.000419683056f,
+          -0.000209810416f, -9.05693596e-05f, -3.40470688e-05f, -1.12095349e-05f,
+          -3.24520511e-06f, -8.28552345e-07f, -1.86977815e-07f },
+        { -9.96835442e-05f, -0.000247704942f, -0.000277428189f, -0.000198222537f,
+          -7.52321721e-05f, 2.4715664e-05f, 7.15653878e-05f, 7.30395477e-05f, 5.27946177e-05f,
+          3.04239657e-05f, 1.46107695e-05f, 5.97734561e-06f, 2.10985877e-06f, 6.47806928e-07f,
+          1.73982954e-07f, 4.10373602e-08f },
+    };
+    const __m512 u = _mm512_abs_ps(v);
+    const __m512 x = _mm512_min_ps(_mm512_set1_ps(15.999999f), _mm512_mul_ps(u, _mm512_set1_ps(3)));
+    const __m512i step = _mm512_cvttps_epi32(x);
+    const __m512 t = _mm512_sub_ps(x, _mm512_cvtepi32_ps(step));
+    __m512 tail = _mm512_permutexvar_ps(step, _mm512_loadu_ps(terms[4]));
+
+
+    tail = _mm512_fmadd_ps(tail, t, _mm512_permutexvar_ps(step, _mm512_loadu_ps(terms[3])));
+    tail = _mm512_fmadd_ps(tail, t, _mm512_permutexvar_ps(step, _mm512_loadu_ps(terms[2])));
+    tail = _mm512_fmadd_ps(tail, t, _mm512_permutexvar_ps(step, _mm512_loadu_ps(terms[1])));
+    tail = _mm512_fmadd_ps(tail, t, _mm512_permutexvar_ps(step, _mm512_loadu_ps(terms[0])));
+    return _mm512_fnmadd_ps(u, tail, _mm512_max_ps(_mm512_setzero_ps(), v));
+}
+
+static void add_gelu(size_t n, float *x, const float *bias)
+{
+    for (size_t i = 0; i < n; i += 16)
+        store_row(n, x, i, gelu_16(_mm512_add_ps(load_row(n, x, i), load_row(n, bias, i))));
+}
