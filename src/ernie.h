@@ -339,6 +339,8 @@ struct ernie_index_options {
     size_t n_excludes;
     const char *const *excludes; /* [n_excludes], patterns as in .gitignore */
     int hidden;                  /* take files and folders whose name starts with a dot */
+    int ocr; /* look for words in images, by Tesseract where that was built in; those of
+              * before stay without it */
     int unconfined;              /* read PDF, Office, mail and archives also where the system
                                   * cannot confine the programs that do: for trusted files */
     int prune; /* remove what is indexed of a path that is missing or an empty folder: else

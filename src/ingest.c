@@ -238,6 +238,8 @@ static int open_file(struct ingest *ingest, const struct scan_file *scanned,
     if (status != ERNIE_OK)
         return status;
     out->format = document_format(scanned->path, ingest->head, head_size);
+    if (out->format == DOCUMENT_IMAGE && (ingest->options == NULL || !ingest->options->ocr))
+        out->format = DOCUMENT_UNKNOWN; /* whatever it is called */
     if (out->format == DOCUMENT_UNKNOWN)
         return ERNIE_OK;
     if (!document_format_is_complex(out->format)) {
@@ -939,6 +941,7 @@ int ernie_index(ernie_database *database, size_t n_paths, const char *const *pat
 
     if (options != NULL) {
         request.prune = options->prune;
+        request.images = options->ocr;
         request.walk.n_excludes = options->n_excludes;
         request.walk.excludes = options->excludes;
         request.walk.hidden = options->hidden;

@@ -358,6 +358,7 @@ static int look_at_file(void *data, const struct walk_file *file, const char *fa
                         ernie_error *err)
 {
     struct scanner *scanner = data;
+    const int is_image = document_name_is_image(file->path);
     struct store_document document;
     int found, status;
 
@@ -373,7 +374,7 @@ static int look_at_file(void *data, const struct walk_file *file, const char *fa
         if (status != ERNIE_OK)
             return status;
     }
-    if (!document_name_is_promising(file->path)) {
+    if (!document_name_is_promising(file->path) && !is_image) {
         scanner->report->n_skipped++;
         return ERNIE_OK;
     }
@@ -383,6 +384,10 @@ static int look_at_file(void *data, const struct walk_file *file, const char *fa
         status = add_id(&scanner->scan->seen, document.id, err);
     if (status != ERNIE_OK)
         return status;
+    if (is_image && !scanner->request->images) { /* what was found in it when that was asked for stays */
+        scanner->report->n_skipped++;
+        return found ? add_id(&scanner->scan->kept, document.id, err) : ERNIE_OK;
+    }
     if (found && is_unchanged(&document, file)) {
         scanner->report->n_unchanged++;
         /* What is in it lies below it. */

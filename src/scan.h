@@ -23,6 +23,7 @@ struct scan_request {
     /* What is missing or empty where it was asked for is gone: else it may be a drive that is
      * not there at present, whose documents stay. */
     int prune;
+    int images;   /* are wanted too, for the words in them */
     int is_quiet; /* does not tell what is kept for that: it was told before */
     struct walk_options walk; /* its mount is the scan's own */
 };

@@ -662,6 +662,38 @@ START_TEST(test_pages_of_a_pdf_are_found)
 }
 END_TEST
 
+START_TEST(test_words_in_images_are_found_when_asked_for)
+{
+    const char *builddir = getenv("builddir"), *srcdir = getenv("srcdir");
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_index_options options = { .ocr = 1 };
+    const char *paths[] = { docs };
+    struct ernie_index_report report;
+    char program[256];
+
+    snprintf(program, sizeof program, "%s/ernie-extract-image", builddir != NULL ? builddir : ".");
+    run("cp %s/tests/data/image/words.png %s/docs", srcdir != NULL ? srcdir : ".", folder);
+    run("cp %s/docs/words.png %s/docs/words", folder, folder);
+    report = index_folder(database, "docs");
+    ck_assert_uint_eq(report.n_skipped, 2);
+    ck_assert_int_eq(ernie_index(database, 1, paths, &options, &report, &err), ERNIE_OK);
+    if (access(program, X_OK) != 0) { /* built without Tesseract */
+        ck_assert_uint_eq(report.n_skipped, 2);
+    } else {
+        ck_assert_uint_eq(report.n_added, 2);
+        ck_assert_int_eq(count_rows("path = 'words.png' AND format = 'image' AND"
+                                    " failure IS NULL"), 1);
+        if (report.n_chunks > 0) /* else it has no language */
+            ck_assert_ptr_nonnull(strstr(best(database, "animals of the sea"), "words"));
+        /* What is there stays when nobody asks again. */
+        report = index_folder(database, "docs");
+        ck_assert_uint_eq(report.n_chunks, 0);
+        ck_assert_int_eq(count_rows("path = 'words.png'"), 1);
+    }
+    ernie_close(database);
+}
+END_TEST
+
 /* ---- what stays out ---- */
 
 START_TEST(test_excluded_and_hidden_files_stay_out)
@@ -1517,7 +1549,7 @@ static Suite *suite(void)
           { test_members_of_archives_are_documents,
             test_an_archive_that_was_cut_short_is_read_again,
             test_a_broken_complex_file_is_remembered, test_files_without_a_reader_are_left_out,
-            test_pages_of_a_pdf_are_found } },
+            test_pages_of_a_pdf_are_found, test_words_in_images_are_found_when_asked_for } },
         { "text",
           { test_add_text_replaces_and_removes_by_name,
             test_one_long_document_makes_one_hit_and_many_chunks } },

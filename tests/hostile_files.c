@@ -29,7 +29,7 @@
 
 struct result {
     size_t n_documents, n_failures, n_bytes;
-    char reason[256];
+    char reason[512];
     const char *broken; /* what was promised and is not so */
 };
 
@@ -98,7 +98,7 @@ static int read_hostile(struct helper *helper, int fd, const char *name, struct 
     if (size < 0)
         return error_set(err, ERNIE_EIO, "cannot be read");
     format = document_format(name, head, (size_t)size);
-    if (format == DOCUMENT_UNKNOWN || !document_name_is_promising(name)) {
+    if (format == DOCUMENT_UNKNOWN || (!document_name_is_promising(name) && !document_name_is_image(name))) {
         strcpy(result->reason, "left out");
         return ERNIE_OK;
     }

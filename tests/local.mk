@@ -158,8 +158,8 @@ check_plain_CPPFLAGS = $(TEST_CPPFLAGS)
 check_plain_LDADD = libdocument.la libbase.la $(CHECK_LIBS)
 
 check_SCRIPTS += tests/check_hostile_files.sh
-EXTRA_DIST += tests/check_hostile_files.sh tests/make_hostile.py
-tests/check_hostile_files.sh.log: hostile_files$(EXEEXT)
+EXTRA_DIST += tests/data/image tests/check_hostile_files.sh tests/make_hostile.py
+tests/check_hostile_files.sh: hostile_files$(EXEEXT)
 EXTRA_PROGRAMS += hostile_files
 hostile_files_SOURCES = tests/hostile_files.c
 hostile_files_LDADD = libdocument.la libbase.la

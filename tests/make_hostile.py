@@ -597,6 +597,17 @@ def plain():
     write("times.srt", "1\n00:00:00,000 --> 99999999999:99:99,999\nx\n\n" * 50000)
     write("comments.c", "/*" * MANY)
     write("strings.py", '"' * MANY)
+    def png(width, height, data):
+        def part(kind, body):
+            return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (b"\x89PNG\r\n\x1a\n" + part(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) +
+                part(b"IDAT", data) + part(b"IEND", b""))
+
+    write("bomb.png", png(9000, 9000, zlib.compress(bytes(9001 * 9000))))
+    write("short.png", png(5000, 5000, zlib.compress(b"x")))
+    write("long.png", png(10, 10, zlib.compress(bytes(32 << 20))))
+    write("noise.png", png(600, 400, zlib.compress(random.Random(9).randbytes(601 * 400))))
+    write("flat.png", png(30000, 1, zlib.compress(bytes(30001))))
     for name, size in (("png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\x7f\xff\xff\xff\x7f\xff\xff\xff\x08\2\0\0\0\0\0\0\0"),
                        ("gif", b"GIF89a\xff\xff\xff\xff\xf7\0\0"), ("jpg", b"\xff\xd8\xff\xc0\0\x11\x08\xff\xff\xff\xff\3"),
                        ("bmp", b"BM" + b"\xff" * 52), ("tif", b"II*\0\x08\0\0\0\xff\xff" + b"\xff" * 100),

@@ -26,7 +26,7 @@ struct arguments {
     enum format format;
     enum ernie_dtype dtype;
     size_t k, n_threads, max_tokens, dim;
-    int all_chunks, hidden, no_jail, embeddings, tokens, pairs, print, prune;
+    int all_chunks, hidden, no_jail, ocr, embeddings, tokens, pairs, print, prune;
     int runs_on_battery, normal_priority; /* of watch */
     size_t n_excludes;
     const char **excludes;
@@ -59,7 +59,8 @@ enum {
     OPTION_PRINT = 1 << 20,
     OPTION_NO_JAIL = 1 << 21,
     OPTION_PRUNE = 1 << 22,
-    OPTION_UPKEEP = 1 << 23 /* of watch: how it keeps out of the way */
+    OPTION_UPKEEP = 1 << 23, /* of watch: how it keeps out of the way */
+    OPTION_OCR = 1 << 24
 };
 
 struct command {

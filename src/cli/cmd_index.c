@@ -26,6 +26,7 @@ int cmd_index(const struct arguments *arguments)
         .n_excludes = arguments->n_excludes,
         .excludes = arguments->excludes,
         .hidden = arguments->hidden,
+        .ocr = arguments->ocr,
         .unconfined = arguments->no_jail,
         .prune = arguments->prune,
         .progress = bar_show,

@@ -6,8 +6,8 @@
 
 const struct command commands[] = {
     { "index", "PATH...", "bring the database up to date with files and folders",
-      OPTION_DB | OPTION_MODEL | OPTION_EXCLUDE | OPTION_HIDDEN | OPTION_NO_JAIL | OPTION_PRUNE |
-          OPTION_DIM | OPTION_THREADS,
+      OPTION_DB | OPTION_MODEL | OPTION_EXCLUDE | OPTION_HIDDEN | OPTION_OCR | OPTION_NO_JAIL |
+          OPTION_PRUNE | OPTION_DIM | OPTION_THREADS,
       "", cmd_index },
     { "watch", "[PATH...]", "index now, and whenever something changes, until it is stopped",
       OPTION_DB | OPTION_MODEL | OPTION_EXCLUDE | OPTION_HIDDEN | OPTION_NO_JAIL | OPTION_UPKEEP |

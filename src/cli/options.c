@@ -20,6 +20,7 @@ enum {
     LONG_EXCLUDE,
     LONG_HIDDEN,
     LONG_NO_JAIL,
+    LONG_OCR,
     LONG_CHUNKS,
     LONG_PAIR,
     LONG_MAX_TOKENS,
@@ -49,6 +50,7 @@ static const struct option_row rows[] = {
     { OPTION_FORMAT, LONG_JSON, "json", NULL, "the same as --format json" },
     { OPTION_EXCLUDE, LONG_EXCLUDE, "exclude", "PATTERN", "leave out, as in .gitignore; repeatable" },
     { OPTION_HIDDEN, LONG_HIDDEN, "hidden", NULL, "take names that start with a dot too" },
+    { OPTION_OCR, LONG_OCR, "ocr", NULL, "look for words in images, by Tesseract" },
     { OPTION_NO_JAIL, LONG_NO_JAIL, "no-jail", NULL, "read PDF and the like even if unconfined" },
     { OPTION_PRUNE, LONG_PRUNE, "prune", NULL, "remove what is indexed of paths missing or empty" },
     { OPTION_UPKEEP, LONG_ON_BATTERY, "on-battery", "WHAT", "run, or pause until there is power again (pause)" },
@@ -187,6 +189,9 @@ static int set_option(const struct command *command, int letter, const char *val
         return -1;
     case LONG_HIDDEN:
         out->hidden = 1;
+        return -1;
+    case LONG_OCR:
+        out->ocr = 1;
         return -1;
     case LONG_NO_JAIL:
         out->no_jail = 1;

@@ -105,6 +105,15 @@ int document_name_is_promising(const char *name)
     return !is_one_of(extension_of(name), hopeless, sizeof hopeless / sizeof *hopeless);
 }
 
+int document_name_is_image(const char *name)
+{
+    static const char *const images[] = { /* in order */
+        "bmp", "gif", "jpeg", "jpg", "png", "tif", "tiff", "webp",
+    };
+
+    return is_one_of(extension_of(name), images, sizeof images / sizeof *images);
+}
+
 /* What an extension promises; DOCUMENT_UNKNOWN for those that promise nothing. */
 static enum document_format format_of_extension(const char *extension)
 {
@@ -249,7 +258,9 @@ static int format_of_mark(const char *name, const uint8_t *bytes, size_t size,
         *out = DOCUMENT_PDF;
         return 1;
     }
-    if (has(bytes, size, 0, "RIFF", 4) && has(bytes, size, 8, "WEBP", 4)) {
+    /* The two letters of a bitmap may begin a text; four reserved bytes are 0. */
+    if ((has(bytes, size, 0, "RIFF", 4) && has(bytes, size, 8, "WEBP", 4)) ||
+        (has(bytes, size, 0, "BM", 2) && has(bytes, size, 6, "\0\0\0\0", 4))) {
         *out = DOCUMENT_IMAGE;
         return 1;
     }

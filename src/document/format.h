@@ -56,5 +56,8 @@ enum document_format document_format(const char *name, const uint8_t *bytes, siz
 /* Whether a file is worth opening, judging by its name alone: 0 for .png, .exe, .o and the
  * like. */
 int document_name_is_promising(const char *name);
+/* Whether its name is that of an image, in which there may be words: those are looked for
+ * only when that is asked for. */
+int document_name_is_image(const char *name);
 
 #endif

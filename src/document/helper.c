@@ -137,9 +137,11 @@ static int spawn(const char *program, char *const *arguments, char *const *envir
 static int start(const struct helper *helper, int file, const char *name,
                  enum document_format format, struct child *child, ernie_error *err)
 {
-    const char *const program_name = format == DOCUMENT_PDF ? "ernie-extract-pdf" : "ernie-extract";
+    const char *const program_name = format == DOCUMENT_PDF     ? "ernie-extract-pdf"
+                                     : format == DOCUMENT_IMAGE ? "ernie-extract-image"
+                                                                : "ernie-extract";
     char *program = path_join(helper->folder, program_name);
-    char *arguments[4] = { program }, *environment[3];
+    char *arguments[4] = { program }, *environment[4];
     struct buffer named = { 0 };
     int pipe_fds[2] = { -1, -1 }, file_fd = -1, why, status = ERNIE_OK;
 
@@ -155,7 +157,8 @@ static int start(const struct helper *helper, int file, const char *name,
     arguments[helper->may_be_unconfined ? 3 : 2] = NULL;
     environment[0] = named.data;
     environment[1] = (char *)"LC_ALL=C.UTF-8";
-    environment[2] = NULL;
+    environment[2] = (char *)"OMP_THREAD_LIMIT=1"; /* a confined process starts no threads */
+    environment[3] = NULL;
     if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
         status = error_set_system(err, errno, "helper program");
         goto done;

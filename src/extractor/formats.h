@@ -21,6 +21,7 @@ int epub_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie
 int rtf_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie_error *err);
 /* A saved web page: its HTML. */
 int mhtml_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie_error *err);
+int image_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie_error *err);
 int pdf_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie_error *err);
 
 /* Called for each file in a container: its name, which is whatever the container says, as

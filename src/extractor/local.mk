@@ -43,7 +43,13 @@ ernie_extract_LDADD = libformats.la libextractor.la
 if HAVE_POPPLER
 helpers_PROGRAMS += ernie-extract-pdf
 endif
-EXTRA_PROGRAMS += ernie-extract-pdf
+if HAVE_TESSERACT
+helpers_PROGRAMS += ernie-extract-image
+endif
+EXTRA_PROGRAMS += ernie-extract-pdf ernie-extract-image
+ernie_extract_image_SOURCES = src/extractor/image.c src/extractor/image.h src/extractor/main_image.c
+ernie_extract_image_CPPFLAGS = $(AM_CPPFLAGS) $(TESSERACT_CFLAGS)
+ernie_extract_image_LDADD = libextractor.la $(TESSERACT_LIBS)
 ernie_extract_pdf_SOURCES = src/extractor/main_pdf.c src/extractor/pdf.c src/extractor/pdf.h
 ernie_extract_pdf_CPPFLAGS = $(AM_CPPFLAGS) $(POPPLER_CFLAGS) -DPOPPLER_DATADIR='"$(POPPLER_DATADIR)"'
 ernie_extract_pdf_LDADD = libextractor.la $(POPPLER_LIBS)
