@@ -528,7 +528,7 @@ static void add_chapters(void)
     zip_add_text(&zip, "OEBPS/text/one.xhtml",
                  "<?xml version='1.0'?><!DOCTYPE html PUBLIC '-//W3C//DTD XHTML 1.1//EN' "
                  "'http://www.w3.org/TR/xhtml11/DTD/xhtml11.dtd'><html xmlns='http://www.w3.org/1999/"
-                 "xhtml'><head><title>file</title></head><body><h2>第一回</h2><p>灵根育孕&nbsp;源流出"
+                 "xhtml'><head><title>file</title></head><body>\n\n<h2>第一回</h2>\n<p>灵根育孕&nbsp;源流出"
                  "</p></body></html>");
     zip_add_text(&zip, "OEBPS/text/二.xhtml", "<html><body><p>Only words here.</p></body></html>");
     zip_add_text(&zip, "OEBPS/nav.xhtml",
@@ -553,6 +553,7 @@ START_TEST(test_a_book_in_its_order)
     ck_assert_str_eq(out.date, "1592");
     ck_assert_str_eq(heading_at("灵根"), "第一回");
     ck_assert_str_eq(heading_at("Only"), "第二回 & more");
+    ck_assert_uint_eq(extract_line(&out, out.text.size - 1), 1);
 }
 END_TEST
 

@@ -202,6 +202,11 @@ int properties_finish(struct writer *writer, ernie_error *err)
     struct extract *out = writer->out;
 
     writer_finish(writer);
+    /* Nobody sees the lines of what is packed in a file. */
+    if (out->n_marks > 0) {
+        out->n_marks = 1;
+        out->marks[0].line = 1;
+    }
     if (out->text.failed || out->headings.failed || out->title.failed || out->author.failed)
         return error_set(err, ERNIE_ENOMEM, "document: out of memory");
     return ERNIE_OK;

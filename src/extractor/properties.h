@@ -27,7 +27,7 @@ int properties_read(struct extract *out, const struct package *package, const ch
 /* A document that names no title has that of its first heading. */
 void properties_title_from_heading(struct extract *out);
 
-/* Ends the document; ERNIE_ENOMEM when there was not enough for any of it. */
+/* Ends the document, all of which comes from its line 1; ERNIE_ENOMEM when there was not enough for any of it. */
 int properties_finish(struct writer *writer, ernie_error *err);
 
 #endif
