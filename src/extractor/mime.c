@@ -117,10 +117,6 @@ static int find_charset(GMimePart *part, const GByteArray *bytes, struct charset
         g_mime_object_get_content_type_parameter(GMIME_OBJECT(part), "charset");
     size_t size = declared != NULL ? strlen(declared) : 0;
 
-    /* Nobody can tell this one from ASCII who is not told. */
-    if (declared != NULL && charset_of_label(declared, size, charset) &&
-        strcmp(charset->name, "ISO-2022-JP") == 0)
-        return ERNIE_OK;
     if (declared == NULL && mime_is(GMIME_OBJECT(part), "text", "html"))
         declared = html_declared_charset(bytes->data, bytes->len, &size);
     return charset_detect(bytes->data, bytes->len, declared, size, charset, err);
