@@ -556,7 +556,7 @@ static void use_property(struct rtf *rtf, unsigned word, long number)
         rtf->code_page = 10000;
         break;
     case WORD_PC:
-        rtf->code_page = 1252; /* iconv's 437 draws boxes where people wrote German */
+        rtf->code_page = 1252; /* for 437, which charset.h has not: the same in ASCII */
         break;
     case WORD_DEFAULT_FONT:
         rtf->default_font = (int)number;
