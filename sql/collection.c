@@ -30,6 +30,8 @@ enum statement {
     VECTORS_ALL,
     VECTORS_SINCE,
     VECTORS_SAMPLE,
+    ID_RANGE,
+    ID_FROM,
     VECTOR_GET,
     VECTOR_PUT,
     OWNER,
@@ -62,6 +64,8 @@ static const char *const templates[N_STATEMENTS] = {
     [VECTORS_SAMPLE] = "SELECT chunk_id, vector, checksum FROM $_embeddings WHERE chunk_id IN"
                        " (SELECT chunk_id FROM $_embeddings"
                        " WHERE chunk_id % 1000003 * 7919 % 1000003 % ?1 = 0)",
+    [ID_RANGE] = "SELECT min(chunk_id), max(chunk_id) FROM $_embeddings",
+    [ID_FROM] = "SELECT chunk_id FROM $_embeddings WHERE chunk_id >= ?1 ORDER BY chunk_id LIMIT 1",
     [VECTOR_GET] = "SELECT vector, checksum FROM $_embeddings WHERE chunk_id = ?1",
     [VECTOR_PUT] = "INSERT INTO $_embeddings (chunk_id, vector, checksum)"
                    " VALUES (?1, ?2, ?3) ON CONFLICT (chunk_id) DO UPDATE"
@@ -474,6 +478,28 @@ int collection_vectors_sample(struct collection *collection, size_t stride, size
 
     bind_integer(&query, 1, (int64_t)stride);
     return each_vector(collection, &query, dim, fn, data, err);
+}
+
+int collection_spread(struct collection *collection, size_t most, int64_t *ids, size_t *n,
+                      ernie_error *err)
+{
+    struct query query = query_start(&collection->statements, ID_RANGE);
+    const int found = query_row(&query);
+    const int64_t first = found ? column_integer(&query, 0) : 0;
+    const int64_t last = found ? column_integer(&query, 1) : 0;
+    int status = query_end(&query, ERNIE_OK, err);
+
+    *n = 0;
+    for (size_t i = 0; status == ERNIE_OK && i < most; i++) {
+        query = query_start(&collection->statements, ID_FROM);
+        /* In floating point: no product of ids to overflow. */
+        bind_integer(&query, 1, first + (int64_t)((double)(last - first) * (double)i /
+                                                  (double)most));
+        if (query_row(&query))
+            ids[(*n)++] = column_integer(&query, 0);
+        status = query_end(&query, ERNIE_OK, err);
+    }
+    return status;
 }
 
 int collection_vector_get(struct collection *collection, int64_t id, size_t dim, float *out,

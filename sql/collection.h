@@ -88,6 +88,10 @@ int collection_vectors_since(struct collection *collection, uint64_t seq, size_t
 /* About one vector in stride, by id. */
 int collection_vectors_sample(struct collection *collection, size_t stride, size_t dim,
                               collection_vector_fn fn, void *data, ernie_error *err);
+/* Ids of vectors, spread evenly over all there are: at most most of them, fewer where there are
+ * no more; some may come twice. */
+int collection_spread(struct collection *collection, size_t most, int64_t *ids, size_t *n,
+                      ernie_error *err);
 /* A vector [dim], checked against its checksum. *found is 0 when it is gone or cannot be
  * trusted. */
 int collection_vector_get(struct collection *collection, int64_t id, size_t dim, float *out,

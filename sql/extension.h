@@ -45,6 +45,12 @@ int extension_refuse(ernie_error *err, const char *format, ...);
 int extension_options(const ernie_model *model, const char *name, sqlite3_value *prompt,
                       sqlite3_value *dim, struct ernie_encode_options *out, ernie_error *err);
 
+/* "hybrid", "vector", "keyword", by enum ernie_search_mode. */
+extern const char *const search_mode_names[3];
+/* The k and the mode that ernie_search was given; each may be NULL or SQL's NULL. */
+int search_arguments(sqlite3_value *k, sqlite3_value *mode, struct ernie_search_options *out,
+                     ernie_error *err);
+
 /* Makes an error the result of a SQL function. */
 void result_error(sqlite3_context *context, const ernie_error *err);
 

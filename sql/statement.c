@@ -187,3 +187,33 @@ int query_run(struct query *query, ernie_error *err)
         continue;
     return query_end(query, ERNIE_OK, err);
 }
+
+int query_ids(struct query *query, int64_t **out, size_t *n, ernie_error *err)
+{
+    int64_t *ids = NULL;
+    size_t count = 0, capacity = 0;
+    int status = ERNIE_OK;
+
+    while (status == ERNIE_OK && query_row(query)) {
+        if (count == capacity) {
+            size_t more = capacity == 0 ? 64 : capacity * 2;
+            int64_t *grown = memory_resize(ids, more, sizeof *grown);
+
+            if (grown == NULL) {
+                status = sqlite_fail(NULL, query->statements->path, SQLITE_NOMEM, err);
+                break;
+            }
+            ids = grown;
+            capacity = more;
+        }
+        ids[count++] = column_integer(query, 0);
+    }
+    status = query_end(query, status, err);
+    if (status != ERNIE_OK) {
+        memory_free(ids);
+        return status;
+    }
+    *out = ids;
+    *n = count;
+    return ERNIE_OK;
+}

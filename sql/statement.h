@@ -63,5 +63,7 @@ const void *column_bytes(struct query *query, int i, size_t *size);
 int query_end(struct query *query, int status, ernie_error *err);
 /* Runs a bound statement to its end. */
 int query_run(struct query *query, ernie_error *err);
+/* The same, with the numbers [n] of its first column; *out is released with memory_free. */
+int query_ids(struct query *query, int64_t **out, size_t *n, ernie_error *err);
 
 #endif

@@ -1049,37 +1049,6 @@ int store_members_delete(struct store *store, int64_t container_id, ernie_error 
     return run_with_id(store, MEMBERS_DELETE, container_id, err);
 }
 
-/* The first column of what a query gives; *out is released with memory_free. */
-static int collect_ids(struct query *query, int64_t **out, size_t *n, ernie_error *err)
-{
-    int64_t *ids = NULL;
-    size_t count = 0, capacity = 0;
-    int status = ERNIE_OK;
-
-    while (status == ERNIE_OK && query_row(query)) {
-        if (count == capacity) {
-            size_t more = capacity == 0 ? 64 : capacity * 2;
-            int64_t *grown = memory_resize(ids, more, sizeof *grown);
-
-            if (grown == NULL) {
-                status = sqlite_fail(NULL, query->statements->path, SQLITE_NOMEM, err);
-                break;
-            }
-            ids = grown;
-            capacity = more;
-        }
-        ids[count++] = column_integer(query, 0);
-    }
-    status = query_end(query, status, err);
-    if (status != ERNIE_OK) {
-        memory_free(ids);
-        return status;
-    }
-    *out = ids;
-    *n = count;
-    return ERNIE_OK;
-}
-
 int store_document_ids(struct store *store, int64_t root_id, const char *below, int64_t **ids,
                        size_t *n, ernie_error *err)
 {
@@ -1091,7 +1060,7 @@ int store_document_ids(struct store *store, int64_t root_id, const char *below, 
     if (below[0] == '\0') {
         query = query_start(&store->statements, DOCUMENT_IDS);
         bind_integer(&query, 1, root_id);
-        return collect_ids(&query, ids, n, err);
+        return query_ids(&query, ids, n, err);
     }
     from = memory_copy_text(below, size);
     to = memory_copy_text(below, size);
@@ -1111,7 +1080,7 @@ int store_document_ids(struct store *store, int64_t root_id, const char *below, 
     }
     bind_bytes(&query, 5, from, size);
     bind_bytes(&query, 6, to, size);
-    status = collect_ids(&query, ids, n, err);
+    status = query_ids(&query, ids, n, err);
     memory_free(from);
     memory_free(to);
     return status;
@@ -1211,6 +1180,12 @@ int store_words_search(struct store *store, const char *query, size_t size,
                        struct word_hits *out, ernie_error *err)
 {
     return word_index_search(store->words, query, size, out, err);
+}
+
+int store_words_ids(struct store *store, const char *expression, size_t size, int64_t **ids,
+                    size_t *n, ernie_error *err)
+{
+    return word_index_ids(store->words, expression, size, ids, n, err);
 }
 
 int store_words_rebuild(struct store *store, ernie_error *err)

@@ -176,6 +176,9 @@ int store_hit_get(struct store *store, int64_t chunk_id, struct store_hit *out, 
  * may be among them. */
 int store_words_search(struct store *store, const char *query, size_t size,
                        struct word_hits *out, ernie_error *err);
+/* The chunks, ascending, that an expression of FTS5's finds; memory_free. */
+int store_words_ids(struct store *store, const char *expression, size_t size, int64_t **ids,
+                    size_t *n, ernie_error *err);
 /* Makes the words again from the chunks' texts; in a transaction. */
 int store_words_rebuild(struct store *store, ernie_error *err);
 

@@ -19,21 +19,30 @@ enum column {
     COLUMN_SNIPPET,
     COLUMN_DOCUMENT_ID,
     COLUMN_CHUNK_ID,
+    COLUMN_FUSED_SCORE,
+    COLUMN_BM25,
+    COLUMN_VECTOR_RANK,
+    COLUMN_KEYWORD_RANK,
     COLUMN_QUERY,
-    COLUMN_K
+    COLUMN_K,
+    COLUMN_MODE
 };
 
 static const char declaration[] =
     "CREATE TABLE x(rank INTEGER, score REAL, path TEXT, title TEXT, line INTEGER, snippet TEXT,"
-    " document_id INTEGER, chunk_id INTEGER, query HIDDEN, k HIDDEN)";
+    " document_id INTEGER, chunk_id INTEGER, fused_score REAL, bm25 REAL, vector_rank INTEGER,"
+    " keyword_rank INTEGER, query HIDDEN, k HIDDEN, mode HIDDEN)";
 
-/* What xBestIndex tells xFilter, as bits of idxNum: which arguments there are. */
-enum { PLAN_QUERY = 1, PLAN_K = 2 };
+/* The columns that are arguments, in their order; what xBestIndex tells xFilter is which of
+ * them there are, as bits of idxNum. */
+static const int arguments[] = { COLUMN_QUERY, COLUMN_K, COLUMN_MODE };
+#define N_ARGUMENTS 3
 
 struct search_cursor {
     sqlite3_vtab_cursor base;
     char *query;
     size_t k;       /* rows at most; 0: all there are */
+    enum ernie_search_mode mode;
     size_t fetched; /* how many hits were asked for */
     struct ernie_hits *hits;
     size_t i;       /* of the current row in hits */
@@ -51,52 +60,44 @@ static int table_connect(sqlite3 *connection, void *data, int argc, const char *
     return function_table_connect(connection, declaration, SQLITE_VTAB_DIRECTONLY, data, out);
 }
 
-/* Whether rows in the order of the hits are in the order that is asked for. */
+/* Whether rows in the order of the hits are in the order that is asked for: score is not what
+ * they are ordered by, unless vectors alone are asked. */
 static int order_is_ours(const sqlite3_index_info *info)
 {
-    if (info->nOrderBy != 1)
-        return 0;
-    if (info->aOrderBy[0].iColumn == COLUMN_SCORE)
-        return info->aOrderBy[0].desc;
-    return (info->aOrderBy[0].iColumn == COLUMN_RANK || info->aOrderBy[0].iColumn < 0) &&
-           !info->aOrderBy[0].desc;
+    return info->nOrderBy == 1 && !info->aOrderBy[0].desc &&
+           (info->aOrderBy[0].iColumn == COLUMN_RANK || info->aOrderBy[0].iColumn < 0);
 }
 
 static int table_best_index(sqlite3_vtab *table, sqlite3_index_info *info)
 {
-    int query = -1, k = -1;
+    int given[N_ARGUMENTS] = { -1, -1, -1 }, n = 0;
 
     (void)table;
     for (int i = 0; i < info->nConstraint; i++) {
         const struct sqlite3_index_constraint *constraint = &info->aConstraint[i];
-        int equals = constraint->op == SQLITE_INDEX_CONSTRAINT_EQ;
-        int is_query = constraint->iColumn == COLUMN_QUERY &&
-                       (equals || constraint->op == SQLITE_INDEX_CONSTRAINT_MATCH);
-        int is_k = constraint->iColumn == COLUMN_K && equals;
 
-        if (!is_query && !is_k)
+        for (int j = 0; j < N_ARGUMENTS; j++) {
+            if (constraint->iColumn != arguments[j] ||
+                (constraint->op != SQLITE_INDEX_CONSTRAINT_EQ &&
+                 (constraint->op != SQLITE_INDEX_CONSTRAINT_MATCH ||
+                  arguments[j] != COLUMN_QUERY)))
+                continue;
+            /* The value comes from a table that this plan would read later: only a plan
+             * that reads it first will do. */
+            if (!constraint->usable)
+                return SQLITE_CONSTRAINT;
+            given[j] = i;
+        }
+    }
+    for (int j = 0; given[0] >= 0 && j < N_ARGUMENTS; j++) {
+        if (given[j] < 0)
             continue;
-        /* The value comes from a table that this plan would read later: only a plan
-         * that reads it first will do. */
-        if (!constraint->usable)
-            return SQLITE_CONSTRAINT;
-        if (is_query)
-            query = i;
-        else
-            k = i;
-    }
-    if (query >= 0) {
-        info->idxNum |= PLAN_QUERY;
-        info->aConstraintUsage[query].argvIndex = 1;
-        info->aConstraintUsage[query].omit = 1;
-    }
-    if (query >= 0 && k >= 0) {
-        info->idxNum |= PLAN_K;
-        info->aConstraintUsage[k].argvIndex = 2;
-        info->aConstraintUsage[k].omit = 1;
+        info->idxNum |= 1 << j;
+        info->aConstraintUsage[given[j]].argvIndex = ++n;
+        info->aConstraintUsage[given[j]].omit = 1;
     }
     info->orderByConsumed = order_is_ours(info);
-    info->estimatedCost = query >= 0 ? 1000 : 1e12;
+    info->estimatedCost = given[0] >= 0 ? 1000 : 1e12;
     info->estimatedRows = 100;
     return SQLITE_OK;
 }
@@ -146,7 +147,7 @@ static int compare_ids(const void *a, const void *b)
 static int fetch(struct search_cursor *cursor, size_t n)
 {
     struct function_table *table = (struct function_table *)cursor->base.pVtab;
-    struct ernie_search_options options = { .k = n };
+    struct ernie_search_options options = { .k = n, .mode = cursor->mode };
     ernie_database *database;
     ernie_error err;
     int status = extension_database(table->data, &database, &err);
@@ -211,27 +212,28 @@ static int cursor_filter(sqlite3_vtab_cursor *base, int plan, const char *unused
                          sqlite3_value **argv)
 {
     struct search_cursor *cursor = (struct search_cursor *)base;
+    sqlite3_value *value[N_ARGUMENTS] = { NULL };
+    struct ernie_search_options options = { 0 };
     const char *query;
+    ernie_error err;
     int status;
 
     (void)unused;
     (void)argc;
     cursor_clear(cursor);
-    if ((plan & PLAN_QUERY) == 0) {
-        const ernie_error err = { ERNIE_EINVAL, "ernie_search: give a query: ernie_search('...')" };
-
+    for (int i = 0; i < N_ARGUMENTS; i++)
+        value[i] = (plan & 1 << i) != 0 ? *argv++ : NULL;
+    if (value[0] == NULL) {
+        extension_refuse(&err, "ernie_search: give a query: ernie_search('...')");
         return table_error(base->pVtab, &err);
     }
-    if (sqlite3_value_type(argv[0]) == SQLITE_NULL)
+    if (sqlite3_value_type(value[0]) == SQLITE_NULL)
         return SQLITE_OK; /* no rows */
-    if ((plan & PLAN_K) != 0 && sqlite3_value_type(argv[1]) != SQLITE_NULL) {
-        const ernie_error err = { ERNIE_EINVAL, "ernie_search: k must be 1 or more" };
-
-        if (sqlite3_value_int64(argv[1]) < 1)
-            return table_error(base->pVtab, &err);
-        cursor->k = (size_t)sqlite3_value_int64(argv[1]);
-    }
-    query = (const char *)sqlite3_value_text(argv[0]);
+    if (search_arguments(value[1], value[2], &options, &err) != ERNIE_OK)
+        return table_error(base->pVtab, &err);
+    cursor->k = options.k;
+    cursor->mode = options.mode;
+    query = (const char *)sqlite3_value_text(value[0]);
     cursor->query = query != NULL ? sqlite3_mprintf("%s", query) : NULL;
     if (cursor->query == NULL)
         return SQLITE_NOMEM;
@@ -284,8 +286,25 @@ static int cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *context, in
     case COLUMN_CHUNK_ID:
         sqlite3_result_int64(context, hit->chunk_id);
         break;
+    case COLUMN_FUSED_SCORE:
+        sqlite3_result_double(context, hit->fused_score);
+        break;
+    case COLUMN_BM25:
+        sqlite3_result_double(context, hit->bm25);
+        break;
+    case COLUMN_VECTOR_RANK: /* NULL where there is none */
+        if (hit->vector_rank != 0)
+            sqlite3_result_int64(context, (sqlite3_int64)hit->vector_rank);
+        break;
+    case COLUMN_KEYWORD_RANK:
+        if (hit->keyword_rank != 0)
+            sqlite3_result_int64(context, (sqlite3_int64)hit->keyword_rank);
+        break;
     case COLUMN_QUERY:
         sqlite3_result_text(context, cursor->query, -1, SQLITE_TRANSIENT);
+        break;
+    case COLUMN_MODE:
+        sqlite3_result_text(context, search_mode_names[cursor->mode], -1, SQLITE_STATIC);
         break;
     default: /* k: NULL when it was not given */
         if (cursor->k != 0)

@@ -19,6 +19,7 @@ enum statement {
     SETTLE_ALL,
     REBUILD,
     SEARCH,
+    IDS,
     READS_ONLY,
     CHECK,
     N_STATEMENTS
@@ -37,6 +38,7 @@ static const char *const sql_of[N_STATEMENTS] = {
     [SETTLE_ALL] = "DELETE FROM main.ernie_words_pending",
     [REBUILD] = "INSERT INTO main.ernie_words (ernie_words) VALUES ('rebuild')",
     [SEARCH] = "SELECT rowid, bm25(ernie_words) FROM main.ernie_words WHERE ernie_words MATCH ?1",
+    [IDS] = "SELECT rowid FROM main.ernie_words WHERE ernie_words MATCH ?1 ORDER BY rowid",
     [READS_ONLY] = "SELECT query_only FROM pragma_query_only",
     [CHECK] = "INSERT INTO main.ernie_words (ernie_words, rank) VALUES ('integrity-check', 1)",
 };
@@ -226,6 +228,15 @@ int word_index_search(struct word_index *index, const char *query, size_t size,
         qsort(hits.hit, hits.n, sizeof *hits.hit, compare_hits);
     *out = hits;
     return ERNIE_OK;
+}
+
+int word_index_ids(struct word_index *index, const char *expression, size_t size, int64_t **ids,
+                   size_t *n, ernie_error *err)
+{
+    struct query query = query_start(&index->statements, IDS);
+
+    bind_sized_text(&query, 1, expression, size);
+    return query_ids(&query, ids, n, err);
 }
 
 /* ---- checking ---------------------------------------------------------- */

@@ -57,6 +57,11 @@ struct word_hits {
 int word_index_search(struct word_index *index, const char *query, size_t size,
                       struct word_hits *out, ernie_error *err);
 
+/* The chunks, ascending, that an expression of FTS5's finds; *ids is released with
+ * memory_free. */
+int word_index_ids(struct word_index *index, const char *expression, size_t size, int64_t **ids,
+                   size_t *n, ernie_error *err);
+
 /* ---- checking ---- */
 
 /* Chunks without words, words without chunk, and, where the connection may write, all words

@@ -416,8 +416,15 @@ ERNIE_API int ernie_remove(ernie_database *database, const char *name, size_t *n
 
 /* ---- searching --------------------------------------------------------- */
 
+/* How a query finds chunks. By keywords: those that have some of its words, more and rarer
+ * ones first. In the query "a phrase" must be there, -word must not, and start* is the start
+ * of a word. By vector: those that mean what it means. Hybrid: both rankings fused, and phrases
+ * and -words are conditions for both. */
+enum ernie_search_mode { ERNIE_HYBRID, ERNIE_VECTOR, ERNIE_KEYWORD };
+
 struct ernie_search_options {
     size_t k;       /* hits wanted; 0: 10 */
+    enum ernie_search_mode mode;
     int all_chunks; /* list every chunk; else only the best one of each document */
     ernie_encoder *reranker; /* reads the question with the passage of each of the best 50
                               * hits (or k, when that is more) and orders them anew, as
@@ -431,7 +438,11 @@ struct ernie_mark {
 
 struct ernie_hit {
     size_t rank;  /* from 1 */
-    double score; /* cosine in [-1, 1], higher is nearer */
+    double score; /* cosine in [-1, 1], higher is nearer; whatever the mode */
+    double bm25;  /* how much the query's words say for it; 0 when it has none of them */
+    double fused_score;  /* what hits are ordered by, made of these two; no scale of its own */
+    size_t vector_rank;  /* by cosine, from 1 among all chunks; 0 where it was not needed */
+    size_t keyword_rank; /* by bm25, from 1; 0 when it has none of the words */
     double rerank_score; /* what the reranker gave, by which hits are ordered then; else NAN */
     int64_t document_id, chunk_id;
     size_t page;         /* or slide or sheet, from 1; 0 when the document has none */
@@ -449,8 +460,8 @@ struct ernie_hits {
     struct ernie_hit *hit; /* [n], best first */
 };
 
-/* The hits of one question, best first; it is embedded with the model's query
- * prompt. options may be NULL. The strings belong
+/* The hits of one question, best first; what is plain text of it is embedded with the model's
+ * query prompt. options may be NULL. The strings belong
  * to the hits. Returns ERNIE_EINVAL when the query holds no word. */
 ERNIE_API int ernie_search(ernie_database *database, const char *query,
                            const struct ernie_search_options *options, struct ernie_hits **out,

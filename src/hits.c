@@ -46,10 +46,24 @@ static void append_marks(struct buffer *out, const struct ernie_hit *hit)
     buffer_append_char(out, ']');
 }
 
+static void append_rank(struct buffer *out, const char *name, size_t rank)
+{
+    if (rank > 0)
+        buffer_printf(out, ",\"%s\":%zu", name, rank);
+    else
+        buffer_printf(out, ",\"%s\":null", name);
+}
+
 static void append_hit(struct buffer *out, const struct ernie_hit *hit)
 {
     buffer_printf(out, "{\"rank\":%zu,\"score\":", hit->rank);
     json_append_float(out, (float)hit->score);
+    buffer_append_text(out, ",\"fused_score\":");
+    json_append_float(out, (float)hit->fused_score);
+    buffer_append_text(out, ",\"bm25\":");
+    json_append_float(out, (float)hit->bm25);
+    append_rank(out, "vector_rank", hit->vector_rank);
+    append_rank(out, "keyword_rank", hit->keyword_rank);
     if (!isnan(hit->rerank_score)) {
         buffer_append_text(out, ",\"rerank_score\":");
         json_append_float(out, (float)hit->rerank_score);

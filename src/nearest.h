@@ -31,7 +31,6 @@ struct neighbour {
     int64_t chunk_id;
     int64_t document_id;
     double score; /* cosine */
-    float rerank_score; /* set by rerank.c */
 };
 
 /* fingerprint [16] and dim are the model's. The index file lies beside the database, by
@@ -53,6 +52,13 @@ int nearest_begin(struct nearest *nearest, const float *query, struct nearest_se
 /* The next neighbour; *found is 0 after the last. */
 int nearest_next(struct nearest_search *search, struct neighbour *out, int *found,
                  ernie_error *err);
+/* What nearest_next would say of one chunk; *found is 0 when it is gone, or its vector cannot
+ * be trusted. */
+int nearest_look_up(struct nearest_search *search, int64_t chunk_id, struct neighbour *out,
+                    int *found, ernie_error *err);
+/* The mean cosine of the query with the chunks of the collection, by a few of them: how near
+ * it is to what it has nothing to do with. 0 when there are none. */
+int nearest_background(struct nearest_search *search, double *out, ernie_error *err);
 /* From here on only these chunks [n] are looked at, in any order, for those who know which
  * may be asked for: few are scored straight from their rows, many are what the index is
  * asked for. What was given out before may come again. */

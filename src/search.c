@@ -1,6 +1,6 @@
-/* A question to its hits: embed it, take the nearest chunks, keep the best of
- * each document, have them read again when there is a reranker, and say where they
- * are. */
+/* A question to its hits: embed it, take the chunks that are nearest and have its words, keep
+ * the best of each document, have them read again when there is a reranker, and say where
+ * they are. */
 #include <math.h>
 #include <string.h>
 #include <sys/types.h>
@@ -11,58 +11,70 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "database.h"
+#include "fusion.h"
 #include "highlight.h"
 #include "rerank.h"
+#include "words/match.h"
 
 #define DEFAULT_K 10
 /* Hits that a reranker reads. */
 #define N_RERANKED 50
 
+/* A question, as it was asked and as it was embedded. */
+struct question {
+    const char *text;
+    const float *embedding;
+    enum ernie_search_mode mode;
+    int is_reranked;
+};
+
 /* The best so far, as many as are wanted. */
 struct found {
-    struct neighbour *neighbour; /* [n] */
+    struct candidate *candidate; /* [n] */
     size_t n, capacity;
     struct id_set documents; /* that are among them */
 };
 
-static int keep(struct found *found, const struct neighbour *neighbour, ernie_error *err)
+static int keep(struct found *found, const struct candidate *candidate, ernie_error *err)
 {
     if (found->n == found->capacity) {
         const size_t capacity = found->capacity == 0 ? 16 : found->capacity * 2;
-        struct neighbour *more = memory_resize(found->neighbour, capacity, sizeof *more);
+        struct candidate *more = memory_resize(found->candidate, capacity, sizeof *more);
 
         if (more == NULL)
             return error_set(err, ERNIE_ENOMEM, "search: out of memory");
-        found->neighbour = more;
+        found->candidate = more;
         found->capacity = capacity;
     }
-    found->neighbour[found->n++] = *neighbour;
+    found->candidate[found->n++] = *candidate;
     return ERNIE_OK;
 }
 
 /* The k best hits, or all there are: of each document the best chunk, unless all are asked
  * for. */
-static int find_neighbours(struct ernie_database *database, const float *query, size_t k,
-                           int all_chunks, struct found *found, ernie_error *err)
+static int find_candidates(struct ernie_database *database, const struct question *question,
+                           size_t k, int all_chunks, struct found *found, ernie_error *err)
 {
-    struct nearest_search *search;
-    struct neighbour neighbour = { 0 };
-    int status = nearest_begin(&database->nearest, query, &search, err), is_there = 1, is_new = 1;
+    struct fusion *fusion;
+    struct candidate candidate;
+    int is_there = 1, is_new = 1;
+    int status = fusion_begin(database, question->mode, question->text, question->embedding,
+                              &fusion, err);
 
     if (status != ERNIE_OK)
         return status;
     while (status == ERNIE_OK && found->n < k) {
-        status = nearest_next(search, &neighbour, &is_there, err);
+        status = fusion_next(fusion, &candidate, &is_there, err);
         if (status != ERNIE_OK || !is_there)
             break;
         if (!all_chunks)
-            is_new = id_set_add(&found->documents, neighbour.document_id);
+            is_new = id_set_add(&found->documents, candidate.document_id);
         if (is_new < 0)
             status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
         else if (is_new > 0)
-            status = keep(found, &neighbour, err);
+            status = keep(found, &candidate, err);
     }
-    nearest_end(search);
+    fusion_end(fusion);
     return status;
 }
 
@@ -99,15 +111,19 @@ static struct passage passage_of(const struct store_hit *row)
     return (struct passage){ memory_copy_text(row->text + skipped, size), size };
 }
 
-static int fill_hit(struct ernie_hit *hit, const struct neighbour *neighbour,
+static int fill_hit(struct ernie_hit *hit, const struct candidate *candidate,
                     const struct store_hit *row, int is_reranked, const struct store_root *roots,
                     size_t n_roots)
 {
     /* Rounding can put a cosine a hair outside of what a cosine may be. */
-    hit->score = neighbour->score > 1 ? 1 : neighbour->score < -1 ? -1 : neighbour->score;
-    hit->rerank_score = is_reranked ? neighbour->rerank_score : NAN;
+    hit->score = candidate->score > 1 ? 1 : candidate->score < -1 ? -1 : candidate->score;
+    hit->bm25 = candidate->bm25;
+    hit->fused_score = candidate->fused;
+    hit->vector_rank = candidate->vector_rank;
+    hit->keyword_rank = candidate->keyword_rank;
+    hit->rerank_score = is_reranked ? candidate->rerank_score : NAN;
     hit->document_id = row->document_id;
-    hit->chunk_id = neighbour->chunk_id;
+    hit->chunk_id = candidate->chunk_id;
     hit->line = row->line;
     hit->page = row->page;
     hit->heading = memory_copy_text(row->heading, strlen(row->heading));
@@ -116,16 +132,9 @@ static int fill_hit(struct ernie_hit *hit, const struct neighbour *neighbour,
     return hit->title != NULL && hit->heading != NULL && hit->path != NULL ? 0 : -1;
 }
 
-/* A question, as it was asked and as it was embedded. */
-struct question {
-    const char *text;
-    const float *embedding;
-    int is_reranked;
-};
-
 /* Hits and their passages, which are released with passages_free. */
 static int read_hits(struct ernie_database *database, const struct question *question,
-                     const struct neighbour *neighbours, size_t n, struct ernie_hits *hits,
+                     const struct candidate *candidates, size_t n, struct ernie_hits *hits,
                      struct passage *passages, ernie_error *err)
 {
     struct store_root *roots = NULL;
@@ -136,7 +145,7 @@ static int read_hits(struct ernie_database *database, const struct question *que
         struct store_hit row;
         int found;
 
-        status = store_hit_get(database->store, neighbours[i].chunk_id, &row, &found, err);
+        status = store_hit_get(database->store, candidates[i].chunk_id, &row, &found, err);
         if (status != ERNIE_OK || !found) /* the snapshot keeps it there */
             continue;
         hits->hit[hits->n].rank = hits->n + 1;
@@ -144,7 +153,7 @@ static int read_hits(struct ernie_database *database, const struct question *que
         /* Counted first, so that what was filled is released after a failure. */
         hits->n++;
         if (passages[hits->n - 1].text == NULL ||
-            fill_hit(&hits->hit[hits->n - 1], &neighbours[i], &row, question->is_reranked, roots,
+            fill_hit(&hits->hit[hits->n - 1], &candidates[i], &row, question->is_reranked, roots,
                      n_roots) != 0)
             status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
     }
@@ -160,7 +169,7 @@ static void passages_free(struct passage *passages, size_t n)
 }
 
 static int hits_new(struct ernie_database *database, const struct question *question,
-                    const struct neighbour *neighbours, size_t n, struct ernie_hits **out,
+                    const struct candidate *candidates, size_t n, struct ernie_hits **out,
                     ernie_error *err)
 {
     struct ernie_hits *hits = memory_new(1, sizeof *hits);
@@ -173,7 +182,7 @@ static int hits_new(struct ernie_database *database, const struct question *ques
         status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
         goto done;
     }
-    status = read_hits(database, question, neighbours, n, hits, passages, err);
+    status = read_hits(database, question, candidates, n, hits, passages, err);
     if (status == ERNIE_OK)
         status = highlight(database, question->text, question->embedding, hits->n, passages,
                            hits->hit, err);
@@ -192,13 +201,39 @@ static int is_blank(const char *text)
     return text[strspn(text, " \t\r\n\f\v")] == '\0';
 }
 
+/* Embeds what is plain text of the query: out [dim], memory_free. */
+static int embed_query(struct ernie_database *database, const char *query, float **out,
+                       ernie_error *err)
+{
+    float *embedding = memory_new(database->dim, sizeof *embedding);
+    struct buffer plain = { 0 };
+    char *text;
+    int status;
+
+    match_plain_append(&plain, query, strlen(query));
+    text = buffer_take(&plain);
+    if (embedding == NULL || text == NULL)
+        status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
+    else
+        status = database_embed(database, text, embedding, err);
+    memory_free(text);
+    if (status != ERNIE_OK) {
+        memory_free(embedding);
+        return status;
+    }
+    *out = embedding;
+    return ERNIE_OK;
+}
+
 int ernie_search(ernie_database *database, const char *query,
                  const struct ernie_search_options *options, struct ernie_hits **out,
                  ernie_error *err)
 {
-    size_t k = options == NULL || options->k == 0 ? DEFAULT_K : options->k;
-    int all_chunks = options != NULL && options->all_chunks;
-    ernie_encoder *reranker = options != NULL ? options->reranker : NULL;
+    static const struct ernie_search_options no_options;
+    const struct ernie_search_options *how = options != NULL ? options : &no_options;
+    const size_t k = how->k == 0 ? DEFAULT_K : how->k;
+    struct question question = { .text = query, .mode = how->mode,
+                                 .is_reranked = how->reranker != NULL };
     struct found found = { 0 };
     float *embedding = NULL;
     uint64_t seq;
@@ -206,35 +241,28 @@ int ernie_search(ernie_database *database, const char *query,
 
     if (query == NULL || is_blank(query))
         return error_set(err, ERNIE_EINVAL, "query: empty");
+    if ((unsigned)how->mode > ERNIE_KEYWORD)
+        return error_set(err, ERNIE_EINVAL, "search: no such mode as %d", (int)how->mode);
     status = store_snapshot_begin(database->store, &seq, err);
     if (status != ERNIE_OK)
         return status;
     /* Asked each time: another process may have embedded everything again. */
     status = database_check_model(database, err);
-    if (status != ERNIE_OK)
-        goto done;
-    embedding = memory_new(database->dim, sizeof *embedding);
-    if (embedding == NULL) {
-        status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
-        goto done;
-    }
-    status = database_embed(database, query, embedding, err);
     if (status == ERNIE_OK)
-        status = find_neighbours(database, embedding,
-                                 reranker != NULL && k < N_RERANKED ? N_RERANKED : k, all_chunks,
-                                 &found, err);
-    if (status == ERNIE_OK && reranker != NULL)
-        status = rerank_neighbours(database->store, reranker, query, found.n, found.neighbour,
-                                   err);
-    if (status == ERNIE_OK) {
-        const struct question question = { query, embedding, reranker != NULL };
-
-        status = hits_new(database, &question, found.neighbour, found.n < k ? found.n : k, out,
+        status = embed_query(database, query, &embedding, err);
+    question.embedding = embedding;
+    if (status == ERNIE_OK)
+        status = find_candidates(database, &question,
+                                 question.is_reranked && k < N_RERANKED ? N_RERANKED : k,
+                                 how->all_chunks, &found, err);
+    if (status == ERNIE_OK && question.is_reranked)
+        status = rerank_candidates(database->store, how->reranker, query, found.n,
+                                   found.candidate, err);
+    if (status == ERNIE_OK)
+        status = hits_new(database, &question, found.candidate, found.n < k ? found.n : k, out,
                           err);
-    }
-done:
     store_snapshot_end(database->store);
-    memory_free(found.neighbour);
+    memory_free(found.candidate);
     id_set_reset(&found.documents);
     memory_free(embedding);
     return status;

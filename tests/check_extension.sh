@@ -146,7 +146,7 @@ check 'the best hit' gives "$work/docs/ai.txt" \
 check 'k' gives 3 "SELECT json_array_length(ernie_search('人工智能', 3))"
 check 'more than there are' gives $n "SELECT json_array_length(ernie_search('人工智能', 1000000))"
 check 'a huge k' gives $n "SELECT json_array_length(ernie_search('人工智能', 9223372036854775807))"
-check 'fields' gives 'rank,score,path,title,heading,page,line,snippet,marks,document_id,chunk_id' \
+check 'fields' gives 'rank,score,fused_score,bm25,vector_rank,keyword_rank,path,title,heading,page,line,snippet,marks,document_id,chunk_id' \
 	"SELECT group_concat(key) FROM json_each(ernie_search('茶', 1), '\$[0]')"
 check 'its result is JSON to JSON functions' gives array \
 	"SELECT json_type(json_array(ernie_search('茶')), '\$[0]')"
@@ -163,9 +163,28 @@ check 'a query of a megabyte' gives 10 \
 all="SELECT path, score FROM ernie_search('智能火车')"
 check 'every document once, ranks without a gap' gives "$n|$n|1|$n" \
 	"SELECT count(*), count(DISTINCT path), min(rank), max(rank) FROM ernie_search('智能火车')"
-check 'scores never rise' gives 0 \
-	"SELECT count(*) FROM (SELECT score, lag(score) OVER (ORDER BY rank) before
-	 FROM ernie_search('智能火车')) WHERE score > before"
+check 'fused scores never rise' gives 0 \
+	"SELECT count(*) FROM (SELECT fused_score, lag(fused_score) OVER (ORDER BY rank) before
+	 FROM ernie_search('智能火车')) WHERE fused_score > before"
+check 'nor cosines of vectors alone' gives "0|$n" \
+	"SELECT sum(score > before), count(*) FROM (SELECT score, lag(score, 1, 1) OVER
+	 (ORDER BY rank) before FROM ernie_search('智能火车', NULL, 'vector'))"
+check 'keywords find what has them' gives "$work/docs/tea.txt" \
+	"SELECT path FROM ernie_search('水温') WHERE mode = 'keyword'"
+check 'keywords have a cosine all the same' gives 1 \
+	"SELECT k.score = v.score AND k.bm25 > 0 AND v.bm25 = 0 FROM
+	 ernie_search('水温', 9, 'keyword') k JOIN ernie_search('水温', NULL, 'vector') v USING (path)"
+check 'ranks of both sides' gives '1|1' \
+	"SELECT vector_rank, keyword_rank FROM ernie_search('绿茶怕烫', 1)"
+check 'both sides find at once' gives $n "SELECT count(*) FROM ernie_search('水温')"
+check 'a -word is excluded from both' gives $((n - 1)) "SELECT count(*) FROM ernie_search('茶 -水温')"
+check 'a phrase is required of both' gives "$work/docs/tea.txt" \
+	"SELECT path FROM ernie_search('\"水温八十度\" 面包')"
+check 'a phrase that is nowhere' gives 0 "SELECT count(*) FROM ernie_search('\"水温九十度\"')"
+check 'the function has the modes too' gives "1|$n" \
+	"SELECT json_array_length(ernie_search('水温', 1000, 'keyword')),
+	 json_array_length(ernie_search('水温', 1000, 'vector'))"
+check 'no such mode' refuses 'mode must be hybrid' "SELECT ernie_search('茶', 1, 'fuzzy')"
 check 'LIMIT is the start of all' same "$all LIMIT 5" \
 	"SELECT path, score FROM (SELECT * FROM ernie_search('智能火车') ORDER BY rank) LIMIT 5"
 check 'LIMIT past the first fetch' same "$all LIMIT 100" \
@@ -192,17 +211,20 @@ check 'k as argument' gives 7 "SELECT count(*) FROM ernie_search('茶', 7)"
 check 'k = ' gives 70 "SELECT count(*) FROM ernie_search('茶') WHERE k = 70"
 check 'hidden columns tell the arguments' gives '茶|7' \
 	"SELECT query, k FROM ernie_search('茶', 7) LIMIT 1"
-check 'hidden columns are hidden' gives 8 \
+check 'hidden columns are hidden' gives 12 \
 	"SELECT count(*) FROM pragma_table_info('ernie_search')"
 check 'rowid is the rank' gives 0 "SELECT count(*) FROM ernie_search('茶') WHERE rowid <> rank"
-for order in rank 'score DESC' rowid; do
+for order in rank rowid; do
 	sql "EXPLAIN QUERY PLAN SELECT path FROM ernie_search('茶') ORDER BY $order LIMIT 3"
 	check "ORDER BY $order has a plan" grep -q 'ernie_search' out
 	check "ORDER BY $order is not sorted again" sh -c "! grep -q 'TEMP B-TREE' out"
 	check "ORDER BY $order" same "SELECT path FROM ernie_search('茶') ORDER BY $order" \
 		"SELECT path FROM (SELECT path, rank FROM ernie_search('茶')) ORDER BY rank + 0"
 done
-check 'ORDER BY score' same "SELECT rank FROM ernie_search('茶') ORDER BY score LIMIT 1" "SELECT $n"
+check 'ORDER BY score DESC is by cosine' same \
+	"SELECT path FROM ernie_search('茶') ORDER BY score DESC LIMIT 20" \
+	"SELECT path FROM ernie_search('茶', 20, 'vector')"
+check 'ORDER BY score' same "SELECT rank FROM ernie_search('茶', NULL, 'vector') ORDER BY score LIMIT 1" "SELECT $n"
 check 'ORDER BY rank DESC' same "SELECT rank FROM ernie_search('茶') ORDER BY rank DESC LIMIT 1" \
 	"SELECT $n"
 check 'questions of a table' gives "$work/docs/ai.txt
@@ -223,7 +245,9 @@ check 'NULL k' gives $n "SELECT count(*) FROM ernie_search('茶', NULL)"
 check 'no query' refuses 'give a query' 'SELECT * FROM ernie_search'
 check 'no query but k' refuses 'give a query' 'SELECT * FROM ernie_search WHERE k = 3'
 check 'k -1' refuses 'k must be 1 or more' "SELECT * FROM ernie_search('茶', -1)"
-check 'three arguments' refuses 'too many arguments' "SELECT * FROM ernie_search('茶', 1, 2)"
+check 'no such mode of the table' refuses 'mode must be hybrid' "SELECT * FROM ernie_search('茶', 1, 2)"
+check 'four arguments' refuses 'too many arguments' \
+	"SELECT * FROM ernie_search('茶', 1, 'vector', 2)"
 check 'an empty query' refuses 'query: empty' "SELECT * FROM ernie_search('')"
 check 'the table cannot be written' refuses 'may not be modified' 'DELETE FROM ernie_search'
 check 'nor created' refuses 'no such module' 'CREATE VIRTUAL TABLE t USING ernie_search'

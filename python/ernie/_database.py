@@ -14,12 +14,17 @@ from ._library import Code, Error, call, library, path_bytes, text_array, text_b
 from ._model import Model, _count
 
 _MODES = {"read": 0, "write": 1, "create": 3}
+_SEARCH_MODES = {"hybrid": 0, "vector": 1, "keyword": 2}
 
 
 @dataclass(frozen=True)
 class Hit:
     rank: int  # from 1
-    score: float  # cosine in [-1, 1], higher is nearer
+    score: float  # cosine in [-1, 1], higher is nearer; whatever the mode
+    bm25: float  # how much the query's words say for it
+    fused_score: float  # what hits are ordered by
+    vector_rank: int | None  # by cosine, from 1; None where it was not needed
+    keyword_rank: int | None  # by bm25, from 1; None when it has none of the words
     path: str  # of the file, or the name given to add_text
     title: str
     heading: str  # the headings that it stands under, "第1章 › 备份"
@@ -192,9 +197,16 @@ class Database:
             self._call("ernie_remove", path_bytes(path), byref(n))
         return n.value
 
-    def search(self, query, k=10, all_chunks=False):
-        """The best k hits, a list of Hit; all_chunks: not only the best of each document."""
-        options = _library.ernie_search_options(_count("k", k, least=1), bool(all_chunks))
+    def search(self, query, k=10, all_chunks=False, mode="hybrid"):
+        """The best k hits, a list of Hit; all_chunks: not only the best of each document.
+
+        mode: "hybrid" finds by meaning and by words, "vector" and "keyword" by one of them.
+        """
+        if mode not in _SEARCH_MODES:
+            raise ValueError(f"mode: {mode!r} is not one of {', '.join(_SEARCH_MODES)}")
+        options = _library.ernie_search_options(
+            _count("k", k, least=1), _SEARCH_MODES[mode], bool(all_chunks)
+        )
         hits = POINTER(_library.ernie_hits)()
         self._call("ernie_search", text_bytes(query, "query"), byref(options), byref(hits))
         try:
@@ -285,6 +297,10 @@ def _hit(hit):
     return Hit(
         hit.rank,
         hit.score,
+        hit.bm25,
+        hit.fused_score,
+        hit.vector_rank or None,
+        hit.keyword_rank or None,
         os.fsdecode(hit.path),
         _words(hit.title),
         _words(hit.heading),

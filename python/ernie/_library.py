@@ -139,7 +139,12 @@ class ernie_index_report(Structure):
 
 
 class ernie_search_options(Structure):
-    _fields_ = [("k", c_size_t), ("all_chunks", c_int), ("reranker", c_void_p)]
+    _fields_ = [
+        ("k", c_size_t),
+        ("mode", c_int),
+        ("all_chunks", c_int),
+        ("reranker", c_void_p),
+    ]
 
 
 class ernie_mark(Structure):
@@ -150,6 +155,10 @@ class ernie_hit(Structure):
     _fields_ = [
         ("rank", c_size_t),
         ("score", c_double),
+        ("bm25", c_double),
+        ("fused_score", c_double),
+        ("vector_rank", c_size_t),
+        ("keyword_rank", c_size_t),
         ("rerank_score", c_double),
         ("document_id", c_int64),
         ("chunk_id", c_int64),

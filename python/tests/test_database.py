@@ -58,6 +58,23 @@ def test_texts_of_ones_own(database):
     assert error.value.code == ernie.Code.ENOTFOUND
 
 
+def test_modes(database):
+    database.add_text("note-1", "深度学习推动AI进步")
+    database.add_text("note-2", "绿茶怕烫，水温八十度左右最好。")
+    database.add_text("note-3", "Knead the dough and bake it in a hot oven.")
+    database.add_text("note-4", "火车晚点了。")
+    hits = database.search("水温", mode="keyword")
+    assert [hit.path for hit in hits] == ["note-2"]
+    assert hits[0].keyword_rank == 1 and hits[0].vector_rank is None and hits[0].bm25 > 0
+    hits = database.search("水温", mode="vector")
+    assert len(hits) == 4 and hits[0].vector_rank == 1 and hits[0].keyword_rank is None
+    hit = database.search("绿茶")[0]
+    assert (hit.path, hit.vector_rank, hit.keyword_rank) == ("note-2", 1, 1)
+    assert "note-2" not in [hit.path for hit in database.search("绿茶 -水温")]
+    with pytest.raises(ValueError):
+        database.search("水温", mode="fuzzy")
+
+
 def test_remove_takes_relative_paths(database, documents, monkeypatch):
     database.index(documents)
     monkeypatch.chdir(documents)

@@ -25,6 +25,10 @@ struct arguments {
     const char *rerank;
     enum format format;
     enum ernie_dtype dtype;
+    enum ernie_search_mode mode;
+    int has_mode; /* mode was given */
+    int explain;
+    const char *qrels;
     size_t k, n_threads, max_tokens, dim;
     int all_chunks, hidden, no_jail, ocr, embeddings, tokens, pairs, print, prune;
     int runs_on_battery, normal_priority; /* of watch */
@@ -60,7 +64,10 @@ enum {
     OPTION_NO_JAIL = 1 << 21,
     OPTION_PRUNE = 1 << 22,
     OPTION_UPKEEP = 1 << 23, /* of watch: how it keeps out of the way */
-    OPTION_OCR = 1 << 24
+    OPTION_OCR = 1 << 24,
+    OPTION_MODE = 1 << 25,
+    OPTION_EXPLAIN = 1 << 26,
+    OPTION_QRELS = 1 << 27
 };
 
 struct command {

@@ -44,7 +44,27 @@ static void print_headings(const struct ernie_hit *hit)
         printf("%s%s", size > 0 ? " › " : "  ", below);
 }
 
-static void print_text(const struct ernie_hits *hits)
+static void print_rank(const char *side, size_t rank)
+{
+    if (rank > 0)
+        printf(" (%s %zu)", side, rank);
+}
+
+/* What the hit's place is made of: the ranks are those among all passages. */
+static void print_reasons(const struct ernie_hit *hit)
+{
+    printf("    cosine %.3f", hit->score);
+    print_rank("rank", hit->vector_rank);
+    if (hit->keyword_rank > 0)
+        printf(", words %.2f", hit->bm25);
+    print_rank("rank", hit->keyword_rank);
+    printf(", together %.3f", hit->fused_score);
+    if (!isnan(hit->rerank_score))
+        printf(", reranked %.3f", hit->rerank_score);
+    putchar('\n');
+}
+
+static void print_text(const struct ernie_hits *hits, int explain)
 {
     char *here = getcwd(NULL, 0);
     int columns = terminal_columns(stdout), colour = terminal_has_colour(stdout);
@@ -57,12 +77,14 @@ static void print_text(const struct ernie_hits *hits)
         print_place(hit, here, colour);
         print_headings(hit);
         putchar('\n');
+        if (explain)
+            print_reasons(hit);
         print_wrapped(stdout, hit->snippet, hit->n_marks, colour ? hit->marks : NULL, 4, columns);
     }
     free(here);
 }
 
-static int print_hits(const struct ernie_hits *hits, enum format format)
+static int print_hits(const struct ernie_hits *hits, enum format format, int explain)
 {
     ernie_error err;
     char *json;
@@ -80,7 +102,7 @@ static int print_hits(const struct ernie_hits *hits, enum format format)
             ernie_free(json);
         }
     } else {
-        print_text(hits);
+        print_text(hits, explain);
         save_hits(hits);
     }
     return hits->n > 0 ? EXIT_FOUND : EXIT_NONE;
@@ -174,7 +196,7 @@ static int search_words(ernie_database *database, const struct arguments *argume
     if (status != ERNIE_OK) {
         status = fail_with(&err);
     } else {
-        status = print_hits(hits, arguments->format);
+        status = print_hits(hits, arguments->format, arguments->explain);
         ernie_hits_free(hits);
     }
     free(query);
@@ -198,6 +220,7 @@ static int open_reranker(const struct arguments *arguments, ernie_model **model,
 int cmd_search(const struct arguments *arguments)
 {
     struct ernie_search_options options = { .k = arguments->k,
+                                            .mode = arguments->mode,
                                             .all_chunks = arguments->all_chunks };
     ernie_database *database = NULL;
     ernie_model *model = NULL, *reranker = NULL;

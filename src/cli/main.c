@@ -13,9 +13,9 @@ const struct command commands[] = {
       OPTION_DB | OPTION_MODEL | OPTION_EXCLUDE | OPTION_HIDDEN | OPTION_NO_JAIL | OPTION_UPKEEP |
           OPTION_THREADS,
       "", cmd_watch },
-    { "search", "QUERY...", "show the passages nearest in meaning",
+    { "search", "QUERY...", "show the passages that answer, by meaning and by words",
       OPTION_DB | OPTION_MODEL | OPTION_K | OPTION_CHUNKS | OPTION_FORMAT | OPTION_QUERIES |
-          OPTION_RERANK,
+          OPTION_MODE | OPTION_EXPLAIN | OPTION_RERANK,
       "text json jsonl", cmd_search },
     { "open", "N", "open hit N of the last search, at its page", OPTION_PRINT, "", cmd_open },
     { "remove", "PATH...", "take files and folders out of the database (they stay on disk)",

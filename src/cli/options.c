@@ -36,7 +36,10 @@ enum {
     LONG_PRINT,
     LONG_PRUNE,
     LONG_ON_BATTERY,
-    LONG_PRIORITY
+    LONG_PRIORITY,
+    LONG_MODE,
+    LONG_EXPLAIN,
+    LONG_QRELS
 };
 
 static const struct option_row rows[] = {
@@ -44,6 +47,8 @@ static const struct option_row rows[] = {
     { OPTION_MODEL, 'm', "model", "DIR", "a model directory (else $ERNIE_MODEL, else our own)" },
     { OPTION_K, 'k', "limit", "N", "hits wanted (10)" },
     { OPTION_CHUNKS, LONG_CHUNKS, "chunks", NULL, "every passage, not the best of each document" },
+    { OPTION_MODE, LONG_MODE, "mode", "NAME", "find by: hybrid (both) vector keyword" },
+    { OPTION_EXPLAIN, LONG_EXPLAIN, "explain", NULL, "why each hit stands where it does" },
     { OPTION_QUERIES, LONG_QUERIES, "queries", "FILE", "one query a line; with --format jsonl" },
     { OPTION_INPUT, 'i', "input", "FILE", "one text a line; - is standard input" },
     { OPTION_FORMAT, LONG_FORMAT, "format", "NAME", NULL },
@@ -158,6 +163,19 @@ static int parse_dtype(const char *text, enum ernie_dtype *out)
     return fail("--dtype %s: not one of: f32 f16 bf16", text);
 }
 
+static int parse_mode(const char *text, enum ernie_search_mode *out)
+{
+    static const char *const names[] = { "hybrid", "vector", "keyword" };
+
+    for (int i = ERNIE_HYBRID; i <= ERNIE_KEYWORD; i++) {
+        if (strcmp(names[i], text) == 0) {
+            *out = (enum ernie_search_mode)i;
+            return -1;
+        }
+    }
+    return fail("--mode %s: not one of: hybrid vector keyword", text);
+}
+
 static int set_option(const struct command *command, int letter, const char *value,
                       struct arguments *out)
 {
@@ -172,6 +190,12 @@ static int set_option(const struct command *command, int letter, const char *val
         return parse_count("--limit", value, &out->k);
     case LONG_CHUNKS:
         out->all_chunks = 1;
+        return -1;
+    case LONG_MODE:
+        out->has_mode = 1;
+        return parse_mode(value, &out->mode);
+    case LONG_EXPLAIN:
+        out->explain = 1;
         return -1;
     case LONG_QUERIES:
         out->queries = value;

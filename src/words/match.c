@@ -267,21 +267,81 @@ static void join(struct buffer *out, const struct match *match)
     }
 }
 
-void match_append(struct buffer *out, const char *query, size_t size)
+static void match_read(struct match *match, const char *query, size_t size)
 {
-    struct match match = {
-        .required.operator = " AND ", .wanted.operator = " OR ", .unwanted.operator = " OR "
-    };
     struct match_item item;
     size_t at = 0;
 
-    while (match.n_terms < MATCH_MAX_TERMS && match_item_next(query, size, &at, &item))
-        add_item(&match, query, &item);
-    if (match.required.text.failed || match.wanted.text.failed || match.unwanted.text.failed)
+    *match = (struct match){
+        .required.operator = " AND ", .wanted.operator = " OR ", .unwanted.operator = " OR "
+    };
+    while (match->n_terms < MATCH_MAX_TERMS && match_item_next(query, size, &at, &item))
+        add_item(match, query, &item);
+}
+
+static void match_reset(struct match *match)
+{
+    buffer_reset(&match->required.text);
+    buffer_reset(&match->wanted.text);
+    buffer_reset(&match->unwanted.text);
+}
+
+static int has_failed(const struct match *match)
+{
+    return match->required.text.failed || match->wanted.text.failed ||
+           match->unwanted.text.failed;
+}
+
+void match_append(struct buffer *out, const char *query, size_t size)
+{
+    struct match match;
+
+    match_read(&match, query, size);
+    if (has_failed(&match))
         out->failed = 1;
     else
         join(out, &match);
-    buffer_reset(&match.required.text);
+    match_reset(&match);
+}
+
+enum match_filter match_filter_append(struct buffer *out, const char *query, size_t size)
+{
+    struct match match;
+    enum match_filter filter = MATCH_ALL;
+
+    match_read(&match, query, size);
     buffer_reset(&match.wanted.text);
-    buffer_reset(&match.unwanted.text);
+    match.wanted.n = 0;
+    if (has_failed(&match)) {
+        out->failed = 1;
+    } else if (match.required.n > 0) {
+        filter = MATCH_ONLY;
+        join(out, &match);
+    } else if (match.unwanted.n > 0) {
+        filter = MATCH_EXCEPT;
+        buffer_append(out, match.unwanted.text.data, match.unwanted.text.size);
+    }
+    match_reset(&match);
+    return filter;
+}
+
+void match_plain_append(struct buffer *out, const char *query, size_t size)
+{
+    const size_t before = out->size;
+    struct match_item item;
+    size_t at = 0;
+    int has_signs = 0;
+
+    while (match_item_next(query, size, &at, &item)) {
+        has_signs |= item.is_phrase || item.is_unwanted || item.is_prefix;
+        if (item.is_unwanted)
+            continue;
+        if (out->size > before)
+            buffer_append_char(out, ' ');
+        buffer_append(out, query + item.start, item.end - item.start);
+    }
+    if (has_signs && out->size > before)
+        return;
+    out->size = before;
+    buffer_append(out, query, size);
 }

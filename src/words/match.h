@@ -40,4 +40,18 @@ int match_item_next(const char *query, size_t size, size_t *at, struct match_ite
  * look for. Failures are the buffer's. */
 void match_append(struct buffer *out, const char *query, size_t size);
 
+/* What a query says of texts that are found otherwise, by their meaning. */
+enum match_filter {
+    MATCH_ALL,   /* nothing */
+    MATCH_ONLY,  /* those that the expression finds, and no others: it has a phrase */
+    MATCH_EXCEPT /* all but those that the expression finds: it has only a -word */
+};
+
+/* Appends the expression, if there is one. */
+enum match_filter match_filter_append(struct buffer *out, const char *query, size_t size);
+
+/* Appends what the query asks for, as a text: without what must not be there, and without the
+ * signs that say how to look. The query itself where there are none, or nothing else. */
+void match_plain_append(struct buffer *out, const char *query, size_t size);
+
 #endif
