@@ -117,6 +117,7 @@ class ernie_index_options(Structure):
         ("n_excludes", c_size_t),
         ("excludes", POINTER(c_char_p)),
         ("hidden", c_int),
+        ("ocr", c_int),
         ("unconfined", c_int),
         ("prune", c_int),
         ("progress", progress_fn),
