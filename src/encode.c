@@ -19,6 +19,10 @@
  * and few enough that what flows between layers stays in the cache. */
 #define BATCH_TOKENS 512
 
+/* Tokens of a batch at least, when there are more texts: batches become smaller towards the
+ * end, so that no thread is left with a large one when the others have finished. */
+#define MIN_BATCH_TOKENS 64
+
 /* Threads that share the layers of one text: more would wait for each other longer than
  * they work. */
 #define MAX_TOGETHER 8
@@ -33,12 +37,20 @@ struct lane {
     float *results;   /* [max_batch_texts][dim or n_labels, what is more] */
 };
 
+/* Texts that are put in order, the last ones of a call. */
+#define MAX_ORDERED 512
+
+struct sized_text {
+    size_t size, text;
+};
+
 struct ernie_encoder {
     const ernie_model *model;
     size_t max_batch_tokens, max_batch_texts;
     struct pool *pool;
     size_t n_lanes;
     struct lane *lane; /* [n_lanes] */
+    struct sized_text ordered[MAX_ORDERED];
 };
 
 static int lane_init(struct lane *lane, const ernie_encoder *encoder, ernie_error *err)
@@ -138,6 +150,7 @@ struct work {
     float *out;  /* [n][n_kept] */
     size_t n_kept; /* of the results: the first of an embedding's numbers */
     size_t n_skipped; /* of a sequence's tokens, by pooling */
+    size_t n_ordered; /* of the last texts, which come as the encoder's ordered says */
     size_t share; /* texts a thread takes at once: few texts are shared evenly */
     atomic_size_t next;
     atomic_int overflowed; /* a number of an embedding is not finite */
@@ -167,20 +180,37 @@ static size_t add_text(struct work *work, struct lane *lane, size_t n_tokens, si
     return n_tokens + n;
 }
 
+/* The text that comes i-th. */
+static size_t text_at(const struct work *work, size_t i)
+{
+    const size_t n_before = work->n - work->n_ordered;
+
+    return i < n_before ? i : work->encoder->ordered[i - n_before].text;
+}
+
+/* Whether a batch of n texts may take one more, of which left are still to be taken. */
+static int has_room(const struct work *work, size_t n, size_t n_tokens, size_t left)
+{
+    const ernie_encoder *encoder = work->encoder;
+
+    return n < encoder->max_batch_texts && n < work->share && n_tokens < BATCH_TOKENS &&
+           (n_tokens < MIN_BATCH_TOKENS || n < left / (2 * encoder->n_lanes));
+}
+
 /* Fills the lane's batch with texts nobody has taken; how many. */
 static size_t fill(struct work *work, struct lane *lane)
 {
-    const ernie_encoder *encoder = work->encoder;
-    size_t n = 0;
+    size_t n = 0, next = atomic_load(&work->next);
 
     lane->start[0] = 0;
-    while (n < encoder->max_batch_texts && n < work->share && lane->start[n] < BATCH_TOKENS) {
-        size_t i = atomic_fetch_add(&work->next, 1);
+    while (next < work->n && has_room(work, n, lane->start[n], work->n - next)) {
+        const size_t i = atomic_fetch_add(&work->next, 1);
 
         if (i >= work->n)
             break;
-        lane->text[n] = i;
-        lane->start[n + 1] = add_text(work, lane, lane->start[n], i);
+        next = i + 1;
+        lane->text[n] = text_at(work, i);
+        lane->start[n + 1] = add_text(work, lane, lane->start[n], lane->text[n]);
         if (lane->start[n + 1] == 0)
             break;
         n++;
@@ -330,11 +360,31 @@ static size_t count_prompt(const ernie_encoder *encoder, const char *prompt)
                              tokenizer_frame(model->tokenizer, 0)->n_tokens);
 }
 
+/* Puts the longest of the last texts first: what is left for the end is then small, and
+ * threads finish together. Graham 1969, "Bounds on Multiprocessing Timing Anomalies". */
+static void order_texts(ernie_encoder *encoder, struct work *work)
+{
+    struct sized_text *ordered = encoder->ordered;
+
+    work->n_ordered = work->n < MAX_ORDERED ? work->n : MAX_ORDERED;
+    for (size_t i = 0; i < work->n_ordered; i++) {
+        const size_t text = work->n - work->n_ordered + i;
+        const size_t size = work->sizes != NULL ? work->sizes[text] : strlen(work->texts[text]);
+        size_t j = i;
+
+        for (; j > 0 && ordered[j - 1].size < size; j--)
+            ordered[j] = ordered[j - 1];
+        ordered[j] = (struct sized_text){ size, text };
+    }
+}
+
 static int run(ernie_encoder *encoder, struct work *work, ernie_error *err)
 {
     const size_t n_threads = pool_n_threads(encoder->pool);
     struct float_state state;
 
+    if (n_threads > 1 && work->n > n_threads)
+        order_texts(encoder, work);
     float_state_begin(&state);
     work->share = (work->n + n_threads - 1) / n_threads;
     if (work->n == 1)
