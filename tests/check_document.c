@@ -337,6 +337,9 @@ START_TEST(test_formats)
     for (int i = DOCUMENT_TEXT; i < DOCUMENT_N_FORMATS; i++)
         ck_assert_int_eq(document_format_of_name(document_format_name(i)), i);
     ck_assert_int_eq(document_format_of_name("doc"), DOCUMENT_UNKNOWN);
+    /* What holds nothing may have no memory. */
+    ck_assert_int_eq(document_format("a.eml", NULL, 0), DOCUMENT_EMAIL);
+    ck_assert_int_eq(document_format("a", NULL, 0), DOCUMENT_TEXT);
     ck_assert_int_eq(document_format("a.md", (const uint8_t *)"x", 1), DOCUMENT_MARKDOWN);
     ck_assert_int_eq(document_format("a.htm", (const uint8_t *)"x", 1), DOCUMENT_HTML);
     ck_assert_int_eq(document_format("a", (const uint8_t *)"<!DOCTYPE html><p>", 18),

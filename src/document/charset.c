@@ -303,7 +303,7 @@ int charset_is_wide(const uint8_t *bytes, size_t size, struct charset *out)
 
     if (has_mark(bytes, size, out))
         return out->iconv != NULL;
-    if (memchr(bytes, 0, n) != NULL)
+    if (n > 0 && memchr(bytes, 0, n) != NULL)
         return is_utf32(bytes, size, out) || is_utf16(bytes, size, out);
     /* Two letters of ASCII can look like an ideograph. */
     return n >= MIN_WIDE_BYTES && !is_utf8(bytes, n) && is_utf16(bytes, size, out);
