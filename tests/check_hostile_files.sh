@@ -29,8 +29,16 @@ grep ': its reader' "$folder/said" || true
 
 # What the readers asked the kernel for once they were confined, of the files that try most to
 # lead them somewhere: nothing but looking up what they may read.
-if ! strace -f -o /dev/null true 2>/dev/null || readelf -d "$builddir/ernie-extract" | grep -q libasan; then
-	echo 'no strace, or sanitizers, which ask for much: only the answers of the kernel are known (check_jail)'
+if readelf -d "$builddir/ernie-extract" | grep -q libasan; then
+	# A reader that fails has been stopped by a sanitizer: Poppler may, what is ours may not.
+	if grep ': its reader' "$folder/said" | grep -v '^[^ ]*\.pdf '; then
+		exit 1
+	fi
+	echo '1 passed, 0 failed'
+	exit 0
+fi
+if ! strace -f -o /dev/null true 2>/dev/null; then
+	echo 'no strace: what was asked for is known by what the kernel answered (check_jail)'
 	echo '1 passed, 0 failed'
 	exit 0
 fi
