@@ -426,6 +426,7 @@ struct ernie_search_options {
     size_t k;       /* hits wanted; 0: 10 */
     enum ernie_search_mode mode;
     int all_chunks; /* list every chunk; else only the best one of each document */
+    int quick_snippets; /* choose a snippet's sentence by its words: no sentence is embedded */
     ernie_encoder *reranker; /* reads the question with the passage of each of the best 50
                               * hits (or k, when that is more) and orders them anew, as
                               * ernie_rerank does; or NULL */

@@ -25,7 +25,7 @@ struct question {
     const char *text;
     const float *embedding;
     enum ernie_search_mode mode;
-    int is_reranked;
+    int is_reranked, quick_snippets;
 };
 
 /* The best so far, as many as are wanted. */
@@ -184,7 +184,8 @@ static int hits_new(struct ernie_database *database, const struct question *ques
     }
     status = read_hits(database, question, candidates, n, hits, passages, err);
     if (status == ERNIE_OK)
-        status = highlight(database, question->text, question->embedding, hits->n, passages,
+        status = highlight(database, question->text,
+                           question->quick_snippets ? NULL : question->embedding, hits->n, passages,
                            hits->hit, err);
     if (status == ERNIE_OK) {
         *out = hits;
@@ -233,7 +234,8 @@ int ernie_search(ernie_database *database, const char *query,
     const struct ernie_search_options *how = options != NULL ? options : &no_options;
     const size_t k = how->k == 0 ? DEFAULT_K : how->k;
     struct question question = { .text = query, .mode = how->mode,
-                                 .is_reranked = how->reranker != NULL };
+                                 .is_reranked = how->reranker != NULL,
+                                 .quick_snippets = how->quick_snippets };
     struct found found = { 0 };
     float *embedding = NULL;
     uint64_t seq;

@@ -347,7 +347,48 @@ START_TEST(test_quotations_are_required)
     assert_match("\"a b\" c \"d\"", "(\"a b\" AND \"d\" AND (\"a b\" OR \"c\"))");
     assert_match("\"open end", "(\"open end\")");
     assert_match("“a \"b\" c”", "(\"a  b  c\")");
-    assert_match("x\"y z\"", "(\"y z\" AND (\"y z\" OR \"x\"))");
+    /* Marks of a sentence. */
+    assert_match("他说“不”，走", "(\"他说“不”，走\" OR \"他说\" OR \"不\" OR \"走\")");
+    assert_match("“不”字", "(\"不”字\" OR \"不\" OR \"字\")");
+    assert_match("x\"y z\"", "(\"x y\" OR \"x\" OR \"y\" OR \"z\")");
+}
+END_TEST
+
+static void assert_plain(const char *query, const char *expected)
+{
+    struct buffer plain = { 0 };
+
+    match_plain_append(&plain, query, strlen(query));
+    ck_assert_str_eq(plain.data, expected);
+    buffer_reset(&plain);
+}
+
+START_TEST(test_plain_text_of_a_query)
+{
+    assert_plain("How hot  is tea?", "How hot  is tea?"); /* as it stands */
+    assert_plain("他说“不”，就走了", "他说“不”，就走了");
+    assert_plain("\"绿茶 水温\" 多少 -红茶 conf*", "绿茶 水温 多少 conf");
+    assert_plain("-红茶", "-红茶");
+    assert_plain("", "");
+}
+END_TEST
+
+static void assert_filter(const char *query, enum match_filter filter, const char *expected)
+{
+    struct buffer expression = { 0 };
+
+    ck_assert_int_eq(match_filter_append(&expression, query, strlen(query)), filter);
+    ck_assert_str_eq(expression.data != NULL ? expression.data : "", expected);
+    buffer_reset(&expression);
+}
+
+START_TEST(test_what_a_query_says_of_texts_found_otherwise)
+{
+    assert_filter("绿茶 conf*", MATCH_ALL, "");
+    assert_filter("tea \"hot water\" \"b\"", MATCH_ONLY, "(\"hot water\" AND \"b\")");
+    assert_filter("\"hot\" -red -\"x y\"", MATCH_ONLY, "(\"hot\") NOT (\"red\" OR \"x y\")");
+    assert_filter("tea -red -gr*", MATCH_EXCEPT, "\"red\" OR \"gr\"*");
+    assert_filter("\"？！\" -。", MATCH_ALL, "");
 }
 END_TEST
 
@@ -545,6 +586,8 @@ int main(void)
     tcase_add_test(query, test_long_runs_are_pairs_too);
     tcase_add_test(query, test_words_of_two_scripts_are_whole_and_parts);
     tcase_add_test(query, test_quotations_are_required);
+    tcase_add_test(query, test_plain_text_of_a_query);
+    tcase_add_test(query, test_what_a_query_says_of_texts_found_otherwise);
     tcase_add_test(query, test_minus_excludes);
     tcase_add_test(query, test_stars_are_prefixes);
     tcase_add_test(query, test_nothing_is_an_operator);

@@ -144,6 +144,7 @@ class ernie_search_options(Structure):
         ("k", c_size_t),
         ("mode", c_int),
         ("all_chunks", c_int),
+        ("quick_snippets", c_int),
         ("reranker", c_void_p),
     ]
 

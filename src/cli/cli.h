@@ -180,6 +180,7 @@ int cmd_rebuild(const struct arguments *arguments);
 int cmd_remove(const struct arguments *arguments);
 int cmd_model(const struct arguments *arguments);
 int cmd_bench(const struct arguments *arguments);
+int bench_quality(const struct arguments *arguments); /* its part that measures answers */
 int cmd_classify(const struct arguments *arguments);
 int cmd_rerank(const struct arguments *arguments);
 int cmd_sql(const struct arguments *arguments); /* in src/shell */

@@ -273,10 +273,12 @@ done:
 int cmd_bench(const struct arguments *arguments)
 {
     if (arguments->n_words == 0)
-        return fail("bench: of what? (give `encode`)");
-    if (strcmp(arguments->words[0], "encode") != 0)
-        return fail("bench: %s: not one of: encode", arguments->words[0]);
+        return fail("bench: of what? (give `encode` or `quality`)");
     if (arguments->n_words > 1)
-        return fail("bench encode: takes no text; give --input FILE");
-    return bench_encode(arguments);
+        return fail("bench %s: takes no operand", arguments->words[0]);
+    if (strcmp(arguments->words[0], "encode") == 0)
+        return bench_encode(arguments);
+    if (strcmp(arguments->words[0], "quality") == 0)
+        return bench_quality(arguments);
+    return fail("bench: %s: not one of: encode quality", arguments->words[0]);
 }

@@ -7,6 +7,7 @@ ernie_SOURCES = \
 	src/cli/cmd_index.c \
 	src/cli/cmd_model.c \
 	src/cli/cmd_open.c \
+	src/cli/cmd_quality.c \
 	src/cli/cmd_rerank.c \
 	src/cli/cmd_search.c \
 	src/cli/cmd_status.c \

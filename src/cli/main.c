@@ -47,8 +47,9 @@ const struct command commands[] = {
       OPTION_FORMAT | OPTION_CALIBRATE | OPTION_DTYPE, "text json", cmd_model },
     { "sql", "[SQL...]", "a prompt for SQL with ernie's functions and tables in it",
       OPTION_DB | OPTION_MODEL, "", cmd_sql },
-    { "bench", "encode", "how fast the model reads texts on this machine",
-      OPTION_MODEL | OPTION_INPUT | OPTION_FORMAT | OPTION_THREADS, "text json", cmd_bench },
+    { "bench", "encode|quality",
+      "how fast the model reads texts; how well a database answers",
+      OPTION_DB | OPTION_QUERIES | OPTION_QRELS | OPTION_MODE | OPTION_MODEL | OPTION_INPUT | OPTION_FORMAT | OPTION_THREADS, "text json", cmd_bench },
     { NULL, NULL, NULL, 0, NULL, NULL },
 };
 

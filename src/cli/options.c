@@ -49,7 +49,8 @@ static const struct option_row rows[] = {
     { OPTION_CHUNKS, LONG_CHUNKS, "chunks", NULL, "every passage, not the best of each document" },
     { OPTION_MODE, LONG_MODE, "mode", "NAME", "find by: hybrid (both) vector keyword" },
     { OPTION_EXPLAIN, LONG_EXPLAIN, "explain", NULL, "why each hit stands where it does" },
-    { OPTION_QUERIES, LONG_QUERIES, "queries", "FILE", "one query a line; with --format jsonl" },
+    { OPTION_QUERIES, LONG_QUERIES, "queries", "FILE", "queries, one a line" },
+    { OPTION_QRELS, LONG_QRELS, "qrels", "FILE", "which documents answer them: BEIR's or TREC's" },
     { OPTION_INPUT, 'i', "input", "FILE", "one text a line; - is standard input" },
     { OPTION_FORMAT, LONG_FORMAT, "format", "NAME", NULL },
     { OPTION_FORMAT, LONG_JSON, "json", NULL, "the same as --format json" },
@@ -194,6 +195,9 @@ static int set_option(const struct command *command, int letter, const char *val
     case LONG_MODE:
         out->has_mode = 1;
         return parse_mode(value, &out->mode);
+    case LONG_QRELS:
+        out->qrels = value;
+        return -1;
     case LONG_EXPLAIN:
         out->explain = 1;
         return -1;

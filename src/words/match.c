@@ -189,28 +189,37 @@ static size_t minus_at(const char *text, size_t size, size_t at)
     return at + n < size && !is_space(text, size, at + n, &n_space) ? n : 0;
 }
 
+/* A quotation at offset at that stands by itself: a space or nothing comes behind it. Marks
+ * within a sentence (他说“不”，就走了) are how people write, and ask for nothing. */
+static int read_quotation(const char *text, size_t size, size_t at, struct match_item *out,
+                          size_t *end)
+{
+    const char *closing, *close;
+    size_t n, n_space;
+
+    if (!opens_quote(text, size, at, &n, &closing))
+        return 0;
+    close = memmem(text + at + n, size - at - n, closing, strlen(closing));
+    *end = close != NULL ? (size_t)(close - text) + strlen(closing) : size;
+    if (*end < size && !is_space(text, size, *end, &n_space))
+        return 0;
+    out->start = at + n;
+    out->end = close != NULL ? (size_t)(close - text) : size;
+    out->is_phrase = 1;
+    return 1;
+}
+
 /* What stands at offset at, where no space is; returns the offset behind it. */
 static size_t read_item(const char *text, size_t size, size_t at, struct match_item *out)
 {
     const size_t minus = minus_at(text, size, at);
-    const char *closing, *close;
     size_t start = at + minus, end, n;
 
     *out = (struct match_item){ .is_unwanted = minus > 0 };
-    if (opens_quote(text, size, start, &n, &closing)) {
-        out->start = start + n;
-        n = strlen(closing);
-        close = memmem(text + out->start, size - out->start, closing, n);
-        out->end = close != NULL ? (size_t)(close - text) : size;
-        out->is_phrase = 1;
-        return close != NULL ? out->end + n : size;
-    }
-    for (end = start; end < size && !is_space(text, size, end, &n); end += n) {
-        size_t n_quote;
-
-        if (opens_quote(text, size, end, &n_quote, &closing))
-            break;
-    }
+    if (read_quotation(text, size, start, out, &end))
+        return end;
+    for (end = start; end < size && !is_space(text, size, end, &n); end += n)
+        continue;
     out->is_prefix = end > start + 1 && text[end - 1] == '*';
     out->start = start;
     out->end = end - (size_t)out->is_prefix;

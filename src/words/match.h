@@ -2,7 +2,7 @@
  * with the tokenizer of words.h.
  *
  *     备份脚本 rsync      any of the words; bm25 says who has more of them, and rarer ones
- *     "exact phrase"     must be there, in this order; “…” too
+ *     "exact phrase"     must be there, in this order; “…” too, with space around the marks
  *     -word  -"phrase"   must not be there
  *     prefix*            a word that starts so
  *
