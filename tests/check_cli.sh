@@ -90,6 +90,15 @@ check 'open no number says so' one_line_error 'not the number of a hit'
 check 'search' run 0 "$ernie" search -k 3 人工智能
 check 'search finds' grep -q '^ 1  0\.[0-9]* .*人工智能简史.md:[0-9]*  人工智能简史$' out
 check 'search prints no more than asked' test "$(grep -c '^ [0-9]' out)" = 3
+check 'search --mode vector' run 0 "$ernie" search --mode vector -k 14 人工智能
+check 'search --mode vector finds all' test "$(grep -c '^[ 1][0-9]  ' out)" = 14
+check 'search --mode keyword' run 0 "$ernie" search --mode keyword -k 14 绿茶
+check 'search --mode keyword finds what has it' test "$(grep -c '^[ 1][0-9]  ' out)" -lt 14
+check 'search --mode of no mode' run 2 "$ernie" search --mode fuzzy x
+check 'search --explain' run 0 "$ernie" search --explain -k 1 人工智能
+check 'search --explain, explained' grep -q '^    cosine 0\.[0-9]* (rank 1), words [0-9.]* (rank 1), together' out
+check 'search without a word' run 0 "$ernie" search -k 14 --json '茶 -绿茶'
+check 'search without a word, found none with it' sh -c '! grep -q 绿茶 out'
 check 'search crosses languages' run 0 "$ernie" search history of artificial intelligence -k 1
 check 'search crosses languages, found' grep -q 人工智能简史.md out
 check 'GB18030 is read' run 0 "$ernie" search -k 1 血压高的人怎么吃
@@ -268,13 +277,30 @@ check 'bench encode of its own texts: 256' grep -q '^texts  *256, of ' out
 check 'bench of nothing' run 2 "$ernie" bench
 check 'bench of nothing says what there is' one_line_error 'give `encode`'
 check 'bench of something else' run 2 "$ernie" bench decode
-check 'bench of something else, said' one_line_error 'decode: not one of: encode'
+check 'bench of something else, said' one_line_error 'decode: not one of: encode quality'
 check 'bench encode takes no text' run 2 "$ernie" bench encode 茶
-check 'bench encode takes no text, said' one_line_error 'give --input FILE'
+check 'bench encode takes no text, said' one_line_error 'takes no operand'
 check 'bench encode of an empty file' run 2 "$ernie" bench encode --input /dev/null
 check 'bench encode of an empty file, said' one_line_error '/dev/null: no text in it'
 check 'bench encode of no file' run 2 "$ernie" bench encode --input none.txt
 check 'bench encode of no file, said' one_line_error 'none.txt: No such file'
+# Two queries, two documents each: what vectors find, counted by hand from the hits.
+"$ernie" search --mode vector --queries - -k 2 --format jsonl >two <<-'.'
+	人工智能
+	绿茶怎么泡
+.
+name() { sed -n "$1p" two | tr '{' '\n' | grep '"rank":'"$2," | sed 's/.*"path":"[^"]*\/\([^"/]*\)".*/\1/'; }
+printf '{"_id":"a","text":"人工智能"}\n{"_id":"b","text":"绿茶怎么泡"}\n{"_id":"c","text":"没有答案"}\n' >questions
+printf 'query-id\tcorpus-id\tscore\na\t%s\t1\nb\t%s\t1\nb\tnowhere\t1\n' "$(name 1 1)" "$(name 2 2)" >judged
+check 'bench quality' run 0 "$ernie" bench quality --queries questions --qrels judged --mode vector
+# a: all 1. b: nDCG (1/log2 3)/(1 + 1/log2 3) = 0.3869, MRR 1/2, recall 0, 1/2, 1/2. c: no answer.
+check 'bench quality, as by hand' grep -qE '^vector +0.6934 +0.7500 +0.5000 +0.7500 +0.7500$' out
+printf 'a\t人工智能\nb\t绿茶怎么泡\n' >questions
+printf 'a 0 %s 1\nb 0 %s 1\nb 0 nowhere 1\n' "$(name 1 1)" "$(name 2 2)" >judged
+check 'bench quality, the formats of TREC' run 0 "$ernie" bench quality --queries questions --qrels judged --json
+check 'bench quality, the same' grep -q '"queries":2,.*"vector":{"ndcg_10":0.69343,' out
+check 'bench quality without judgements' run 2 "$ernie" bench quality --queries questions
+check 'bench quality of no judgement' run 2 "$ernie" bench quality --queries questions --qrels questions
 check 'bench encode with no model' run 2 "$ernie" bench encode -m none
 check 'bench encode --threads 0' run 2 "$ernie" bench encode --threads 0
 check 'bench encode --format f32' run 2 "$ernie" bench encode --format f32

@@ -213,6 +213,11 @@ check_watch_SOURCES = tests/check_watch.c tests/faults.h src/embedder.c src/inge
 check_watch_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
 check_watch_LDADD = libsearch.la libencode.la libdocument.la libmodel.la libindex.la libkernel.la \
 	libstore.la libbase.la $(CHECK_LIBS) $(SQLITE_LIBS)
+check_PROGRAMS += check_fusion
+
+check_fusion_SOURCES = tests/check_fusion.c
+check_fusion_CPPFLAGS = $(TEST_CPPFLAGS)
+check_fusion_LDADD = libernie.la $(CHECK_LIBS)
 
 check_PROGRAMS += check_vectors
 
