@@ -20,14 +20,11 @@
  *
  * For texts that are rows already the table takes them from there:
  *
- *     CREATE VIRTUAL TABLE ernie_words USING fts5(text, content = 'ernie_chunks',
- *                                                 content_rowid = 'id', tokenize = 'ernie');
+ *     CREATE VIRTUAL TABLE words USING fts5(text, content = 'notes', content_rowid = 'id',
+ *                                           tokenize = 'ernie');
  *
- * Whoever writes to it must have the tokenizer, so no trigger may: DELETE FROM
- * ernie_documents in a stock shell would fail. A trigger that copies what is deleted to an
- * ordinary table can run anywhere, and the next writer that has the tokenizer gives those
- * texts to FTS5's 'delete' command; until then they are hits without a row, which a join
- * with the chunks drops.
+ * Whoever writes to it must have the tokenizer, so no trigger may that other programs run.
+ * words.sql and word_index.h show a way round.
  *
  * highlight() and snippet() mark whole characters and words; a single Chinese character
  * that is asked for is marked with the one behind it, the pair that stands in its place. */
