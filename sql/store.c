@@ -49,10 +49,17 @@ enum statement {
     CHUNK_ADD,
     TEXTS,
     HIT_GET,
+    DOCUMENTS,
     COUNTS,
     TEXT_BYTES,
     N_STATEMENTS
 };
+
+/* The day that a document states, else that its file changed on, here; NULL for a text that
+ * was given without either. */
+#define DOCUMENT_DATE \
+    "coalesce(d.date, CASE WHEN d.mtime_ns <> 0 THEN" \
+    " date(d.mtime_ns / 1000000000, 'unixepoch', 'localtime') END)"
 
 /* Tables are named with "main.": a temporary table of a host's must not stand in
  * for one of ours. */
@@ -106,8 +113,11 @@ static const char *const sql_of[N_STATEMENTS] = {
     [CHUNK_ADD] = "INSERT INTO main.ernie_chunks (document_id, ordinal, start_byte, end_byte,"
                   " line, text, page, heading) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [TEXTS] = "SELECT id, heading, text FROM main.ernie_chunks ORDER BY id",
-    [HIT_GET] = "SELECT d.id, d.root_id, c.line, c.page, d.path, d.title, c.heading, c.text"
+    [HIT_GET] = "SELECT d.id, d.root_id, c.line, c.page, d.path, d.title, c.heading, d.format,"
+                " d.author, d.language, " DOCUMENT_DATE ", c.text"
                 " FROM main.ernie_chunks c JOIN main.ernie_documents d ON d.id = c.document_id WHERE c.id = ?1",
+    [DOCUMENTS] = "SELECT d.id, d.format, " DOCUMENT_DATE " FROM main.ernie_documents d"
+                  " WHERE d.failure IS NULL",
     [COUNTS] = "SELECT (SELECT count(*) FROM main.ernie_documents),"
                " (SELECT count(*) FROM main.ernie_documents WHERE failure IS NOT NULL),"
                " (SELECT count(*) FROM main.ernie_chunks),"
@@ -1144,7 +1154,8 @@ int store_hit_get(struct store *store, int64_t chunk_id, struct store_hit *out, 
 {
     struct query query = query_start(&store->statements, HIT_GET);
     struct store_hit hit = { 0 };
-    size_t path = 0, title = 0, heading = 0, text = 0;
+    size_t path = 0, title = 0, heading = 0, format = 0, author = 0, language = 0, date = 0,
+           text = 0;
     int status;
 
     bind_integer(&query, 1, chunk_id);
@@ -1158,7 +1169,11 @@ int store_hit_get(struct store *store, int64_t chunk_id, struct store_hit *out, 
         path = hold(&store->held, &query, 4);
         title = hold(&store->held, &query, 5);
         heading = hold(&store->held, &query, 6);
-        text = hold(&store->held, &query, 7);
+        format = hold(&store->held, &query, 7);
+        author = hold(&store->held, &query, 8);
+        language = hold(&store->held, &query, 9);
+        date = hold(&store->held, &query, 10); /* "" for NULL */
+        text = hold(&store->held, &query, 11);
         hit.size = store->held.size - text - 1;
     }
     status = query_end(&query, ERNIE_OK, err);
@@ -1169,6 +1184,10 @@ int store_hit_get(struct store *store, int64_t chunk_id, struct store_hit *out, 
     hit.path = store->held.data + path;
     hit.title = store->held.data + title;
     hit.heading = store->held.data + heading;
+    hit.format = store->held.data + format;
+    hit.author = store->held.data + author;
+    hit.language = store->held.data + language;
+    hit.date = store->held.data + date;
     hit.text = store->held.data + text;
     *out = hit;
     return ERNIE_OK;
@@ -1191,6 +1210,23 @@ int store_words_ids(struct store *store, const char *expression, size_t size, in
 int store_words_rebuild(struct store *store, ernie_error *err)
 {
     return word_index_rebuild(store->words, err);
+}
+
+int store_documents_each(struct store *store, store_listed_fn fn, void *data, ernie_error *err)
+{
+    struct query query = query_start(&store->statements, DOCUMENTS);
+    int status = ERNIE_OK;
+
+    while (status == ERNIE_OK && query_row(&query)) {
+        const char *format = (const char *)sqlite3_column_text(query.statement, 1);
+        const char *date = (const char *)sqlite3_column_text(query.statement, 2);
+
+        if (format == NULL || (date == NULL && sqlite3_column_type(query.statement, 2) != SQLITE_NULL))
+            status = out_of_memory(store, err);
+        else
+            status = fn(data, column_integer(&query, 0), format, date, err);
+    }
+    return query_end(&query, status, err);
 }
 
 /* ---- upkeep ------------------------------------------------------------ */

@@ -166,11 +166,20 @@ struct store_hit {
     size_t line;
     size_t page; /* 0 where there are none */
     const char *heading;
+    const char *format, *author, *language; /* the document's */
+    const char *date; /* that it states, else that its file changed on; "" for neither */
 };
 
 /* *found is 0 when the chunk is gone. */
 int store_hit_get(struct store *store, int64_t chunk_id, struct store_hit *out, int *found,
                   ernie_error *err);
+
+/* Calls fn for each document that did not fail: with its format, and its date as a hit shows
+ * it, or NULL. */
+typedef int (*store_listed_fn)(void *data, int64_t id, const char *format, const char *date,
+                               ernie_error *err);
+int store_documents_each(struct store *store, store_listed_fn fn, void *data,
+                         ernie_error *err);
 
 /* Every chunk that a query (words/match.h) finds. Chunks that another program has deleted
  * may be among them. */

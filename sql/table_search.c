@@ -15,6 +15,12 @@ enum column {
     COLUMN_SCORE,
     COLUMN_PATH,
     COLUMN_TITLE,
+    COLUMN_HEADING,
+    COLUMN_FORMAT,
+    COLUMN_AUTHOR,
+    COLUMN_LANGUAGE,
+    COLUMN_DATE,
+    COLUMN_PAGE,
     COLUMN_LINE,
     COLUMN_SNIPPET,
     COLUMN_DOCUMENT_ID,
@@ -29,7 +35,8 @@ enum column {
 };
 
 static const char declaration[] =
-    "CREATE TABLE x(rank INTEGER, score REAL, path TEXT, title TEXT, line INTEGER, snippet TEXT,"
+    "CREATE TABLE x(rank INTEGER, score REAL, path TEXT, title TEXT, heading TEXT,"
+    " format TEXT, author TEXT, language TEXT, date TEXT, page INTEGER, line INTEGER, snippet TEXT,"
     " document_id INTEGER, chunk_id INTEGER, fused_score REAL, bm25 REAL, vector_rank INTEGER,"
     " keyword_rank INTEGER, query HIDDEN, k HIDDEN, mode HIDDEN)";
 
@@ -256,6 +263,12 @@ static int cursor_eof(sqlite3_vtab_cursor *base)
     return cursor->hits == NULL || cursor->i >= cursor->hits->n;
 }
 
+static void result_unless_empty(sqlite3_context *context, const char *text)
+{
+    if (text[0] != '\0')
+        sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
+}
+
 static int cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
 {
     struct search_cursor *cursor = (struct search_cursor *)base;
@@ -273,6 +286,25 @@ static int cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *context, in
         break;
     case COLUMN_TITLE:
         sqlite3_result_text(context, hit->title, -1, SQLITE_TRANSIENT);
+        break;
+    case COLUMN_HEADING:
+        sqlite3_result_text(context, hit->heading, -1, SQLITE_TRANSIENT);
+        break;
+    case COLUMN_FORMAT:
+        sqlite3_result_text(context, hit->format, -1, SQLITE_TRANSIENT);
+        break;
+    case COLUMN_AUTHOR: /* NULL for what the document does not say */
+        result_unless_empty(context, hit->author);
+        break;
+    case COLUMN_LANGUAGE:
+        result_unless_empty(context, hit->language);
+        break;
+    case COLUMN_DATE:
+        result_unless_empty(context, hit->date);
+        break;
+    case COLUMN_PAGE:
+        if (hit->page > 0)
+            sqlite3_result_int64(context, (sqlite3_int64)hit->page);
         break;
     case COLUMN_LINE:
         sqlite3_result_int64(context, (sqlite3_int64)hit->line);

@@ -137,7 +137,10 @@ int cut_document(const struct ernie_model *model, struct tokenizer_scratch *scra
  * with it finds the section that a sentence was taken out of in 0.196 (Chinese) and 0.321
  * (English), where no heading finds it in 0.200 and 0.290, the path above those in 0.185 and
  * 0.323, and the path above all in 0.174 and 0.308; and of questions that are headings 0.639
- * and 0.749, where no heading finds 0.525 and 0.662. */
+ * and 0.749, where no heading finds 0.525 and 0.662. With bge-small-zh-v1.5 in int8 it is 0.192
+ * instead of 0.188 for Chinese sentences and 0.768 instead of 0.665 for Chinese headings; of 44
+ * questions that people might ask, each with the document that answers, 30 instead of 27 are
+ * answered among the first three, with the default model 25 instead of 27. */
 void passage_append(struct buffer *out, const char *heading, const char *text, size_t size)
 {
     const char *nearest = nearest_heading(heading);

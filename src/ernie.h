@@ -422,6 +422,7 @@ ERNIE_API int ernie_remove(ernie_database *database, const char *name, size_t *n
  * and -words are conditions for both. */
 enum ernie_search_mode { ERNIE_HYBRID, ERNIE_VECTOR, ERNIE_KEYWORD };
 
+/* All zero is no limit: all documents are searched. */
 struct ernie_search_options {
     size_t k;       /* hits wanted; 0: 10 */
     enum ernie_search_mode mode;
@@ -430,6 +431,12 @@ struct ernie_search_options {
     ernie_encoder *reranker; /* reads the question with the passage of each of the best 50
                               * hits (or k, when that is more) and orders them anew, as
                               * ernie_rerank does; or NULL */
+    /* Which documents. A date is that which the document states, else that of its file. */
+    size_t n_formats;
+    const char *const *formats; /* [n_formats], "pdf", "markdown", ...: only these; 0: all */
+    const char *after, *before; /* from that day on, until before that day: "2024-01-31", or
+                                 * "2024-01", "2024" for the first day of it; or NULL */
+    const char *path;           /* at or below this file, folder or archive; or NULL */
 };
 
 /* Bytes [start, end) of a snippet: whole characters. */
@@ -451,6 +458,10 @@ struct ernie_hit {
     const char *path;    /* of the file, or the name given to ernie_add_text */
     const char *title;   /* "" when the document has none */
     const char *heading; /* the headings that it stands under, "第1章 › 备份", or "" */
+    const char *format;  /* "text", "markdown", "pdf", ... */
+    const char *author;  /* as the document says, or ""; so is the language: "zh-CN", "en" */
+    const char *language;
+    const char *date;    /* ISO 8601, that the document states, else that of its file; or "" */
     const char *snippet; /* of the chunk, on one line: from the sentence nearest the query */
     size_t n_marks;
     const struct ernie_mark *marks; /* [n_marks], in order: the query's words in the snippet */
@@ -463,7 +474,8 @@ struct ernie_hits {
 
 /* The hits of one question, best first; what is plain text of it is embedded with the model's
  * query prompt. options may be NULL. The strings belong
- * to the hits. Returns ERNIE_EINVAL when the query holds no word. */
+ * to the hits. Returns ERNIE_EINVAL when the query holds no word, ERNIE_EFORMAT when the options
+ * name a format that there is none of, or what is no date. */
 ERNIE_API int ernie_search(ernie_database *database, const char *query,
                            const struct ernie_search_options *options, struct ernie_hits **out,
                            ernie_error *err);

@@ -19,6 +19,10 @@ void ernie_hits_free(struct ernie_hits *hits)
         memory_free((char *)(uintptr_t)hits->hit[i].path);
         memory_free((char *)(uintptr_t)hits->hit[i].title);
         memory_free((char *)(uintptr_t)hits->hit[i].heading);
+        memory_free((char *)(uintptr_t)hits->hit[i].format);
+        memory_free((char *)(uintptr_t)hits->hit[i].author);
+        memory_free((char *)(uintptr_t)hits->hit[i].language);
+        memory_free((char *)(uintptr_t)hits->hit[i].date);
         memory_free((char *)(uintptr_t)hits->hit[i].snippet);
         memory_free((struct ernie_mark *)(uintptr_t)hits->hit[i].marks);
     }
@@ -54,6 +58,16 @@ static void append_rank(struct buffer *out, const char *name, size_t rank)
         buffer_printf(out, ",\"%s\":null", name);
 }
 
+/* null for what the document does not say. */
+static void append_unless_empty(struct buffer *out, const char *key, const char *value)
+{
+    buffer_printf(out, ",\"%s\":", key);
+    if (value[0] != '\0')
+        json_append_text(out, value);
+    else
+        buffer_append_text(out, "null");
+}
+
 static void append_hit(struct buffer *out, const struct ernie_hit *hit)
 {
     buffer_printf(out, "{\"rank\":%zu,\"score\":", hit->rank);
@@ -74,6 +88,11 @@ static void append_hit(struct buffer *out, const struct ernie_hit *hit)
     json_append_text(out, hit->title);
     buffer_append_text(out, ",\"heading\":");
     json_append_text(out, hit->heading);
+    buffer_append_text(out, ",\"format\":");
+    json_append_text(out, hit->format);
+    append_unless_empty(out, "author", hit->author);
+    append_unless_empty(out, "language", hit->language);
+    append_unless_empty(out, "date", hit->date);
     buffer_append_text(out, ",\"page\":");
     if (hit->page > 0)
         buffer_printf(out, "%zu", hit->page);

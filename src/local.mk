@@ -13,6 +13,7 @@ libsearch_la_SOURCES = \
 	src/cut.c src/cut.h \
 	src/database.c src/database.h \
 	src/ernie.h \
+	src/filter.c src/filter.h \
 	src/fusion.c src/fusion.h \
 	src/highlight.c src/highlight.h \
 	src/hits.c \

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "database.h"
+#include "filter.h"
 #include "fusion.h"
 #include "highlight.h"
 #include "rerank.h"
@@ -53,7 +54,8 @@ static int keep(struct found *found, const struct candidate *candidate, ernie_er
 /* The k best hits, or all there are: of each document the best chunk, unless all are asked
  * for. */
 static int find_candidates(struct ernie_database *database, const struct question *question,
-                           size_t k, int all_chunks, struct found *found, ernie_error *err)
+                           size_t k, int all_chunks, const struct filter *filter,
+                           struct found *found, ernie_error *err)
 {
     struct fusion *fusion;
     struct candidate candidate;
@@ -67,6 +69,8 @@ static int find_candidates(struct ernie_database *database, const struct questio
         status = fusion_next(fusion, &candidate, &is_there, err);
         if (status != ERNIE_OK || !is_there)
             break;
+        if (!filter_has(filter, candidate.document_id))
+            continue;
         if (!all_chunks)
             is_new = id_set_add(&found->documents, candidate.document_id);
         if (is_new < 0)
@@ -129,7 +133,15 @@ static int fill_hit(struct ernie_hit *hit, const struct candidate *candidate,
     hit->heading = memory_copy_text(row->heading, strlen(row->heading));
     hit->title = memory_copy_text(row->title, strlen(row->title));
     hit->path = hit_path(roots, n_roots, row);
-    return hit->title != NULL && hit->heading != NULL && hit->path != NULL ? 0 : -1;
+    hit->format = memory_copy_text(row->format, strlen(row->format));
+    hit->author = memory_copy_text(row->author, strlen(row->author));
+    hit->language = memory_copy_text(row->language, strlen(row->language));
+    hit->date = memory_copy_text(row->date, strlen(row->date));
+    return hit->title != NULL && hit->heading != NULL && hit->path != NULL &&
+                   hit->format != NULL && hit->author != NULL && hit->language != NULL &&
+                   hit->date != NULL
+               ? 0
+               : -1;
 }
 
 /* Hits and their passages, which are released with passages_free. */
@@ -236,6 +248,7 @@ int ernie_search(ernie_database *database, const char *query,
     struct question question = { .text = query, .mode = how->mode,
                                  .is_reranked = how->reranker != NULL,
                                  .quick_snippets = how->quick_snippets };
+    struct filter filter = { 0 };
     struct found found = { 0 };
     float *embedding = NULL;
     uint64_t seq;
@@ -251,12 +264,14 @@ int ernie_search(ernie_database *database, const char *query,
     /* Asked each time: another process may have embedded everything again. */
     status = database_check_model(database, err);
     if (status == ERNIE_OK)
+        status = filter_init(&filter, database, how, err);
+    if (status == ERNIE_OK)
         status = embed_query(database, query, &embedding, err);
     question.embedding = embedding;
     if (status == ERNIE_OK)
         status = find_candidates(database, &question,
                                  question.is_reranked && k < N_RERANKED ? N_RERANKED : k,
-                                 how->all_chunks, &found, err);
+                                 how->all_chunks, &filter, &found, err);
     if (status == ERNIE_OK && question.is_reranked)
         status = rerank_candidates(database->store, how->reranker, query, found.n,
                                    found.candidate, err);
@@ -264,6 +279,7 @@ int ernie_search(ernie_database *database, const char *query,
         status = hits_new(database, &question, found.candidate, found.n < k ? found.n : k, out,
                           err);
     store_snapshot_end(database->store);
+    filter_reset(&filter);
     memory_free(found.candidate);
     id_set_reset(&found.documents);
     memory_free(embedding);

@@ -101,6 +101,13 @@ check 'search without a word' run 0 "$ernie" search -k 14 --json '茶 -绿茶'
 check 'search without a word, found none with it' sh -c '! grep -q 绿茶 out'
 check 'search crosses languages' run 0 "$ernie" search history of artificial intelligence -k 1
 check 'search crosses languages, found' grep -q 人工智能简史.md out
+check 'search of a type' run 0 "$ernie" search -k 30 --type text,csv 人工智能
+check 'search of a type, found' test "$(grep -c '\.md:' out)" = 0
+check 'search of no such type' run 2 "$ernie" search --type txt 人工智能
+check 'search before a day' run 1 "$ernie" search --before 1990 人工智能
+check 'search since a day' run 0 "$ernie" search --after 1990-01-01 人工智能
+check 'search in a file' run 0 "$ernie" search --json --in "$documents/笔记/人工智能简史.md" 茶
+check 'search in a file, found' test "$(grep -c '"rank":2' out)" = 0
 check 'GB18030 is read' run 0 "$ernie" search -k 1 血压高的人怎么吃
 check 'GB18030 is read, found' grep -q '饮食.html.*高血压患者的饮食建议' out
 check 'Big5 is read' run 0 "$ernie" search -k 1 台风来之前做什么准备

@@ -1066,6 +1066,82 @@ START_TEST(test_queries_that_cannot_be_answered)
 }
 END_TEST
 
+/* The file names of the hits, in alphabetical order, each with a space behind it. */
+static const char *names_of(ernie_database *database, const struct ernie_search_options *options)
+{
+    static char names[512];
+    struct ernie_hits *hits;
+    char sorted[16][64];
+
+    ck_assert_msg(ernie_search(database, "tea", options, &hits, &err) == ERNIE_OK, "%s",
+                  err.message);
+    ck_assert_uint_le(hits->n, 16);
+    for (size_t i = 0; i < hits->n; i++)
+        snprintf(sorted[i], sizeof sorted[i], "%s", strrchr(hits->hit[i].path, '/') + 1);
+    qsort(sorted, hits->n, sizeof sorted[0], (int (*)(const void *, const void *))strcmp);
+    names[0] = '\0';
+    for (size_t i = 0; i < hits->n; i++) {
+        strcat(names, sorted[i]);
+        strcat(names, " ");
+    }
+    ernie_hits_free(hits);
+    return names;
+}
+
+START_TEST(test_searching_some_of_the_documents)
+{
+    static const char *const markdown[] = { "markdown" }, *const two[] = { "csv", "text" },
+                             *const none[] = { "markdwn" };
+    ernie_database *database = open_database("a.db", ERNIE_CREATE);
+    struct ernie_hits *hits;
+    char path[512];
+
+    run("mkdir %s %s", in("docs/sub"), in("other"));
+    write_file("docs/a.md", "---\ndate: 2024-01-31\nauthor: A\nlang: en\n---\nGreen tea.\n");
+    write_file("docs/b.md", "---\ndate: 2023-05-01T08:00:00Z\n---\nBlack tea.\n");
+    write_file("docs/sub/c.txt", "White tea.\n");
+    write_file("other/d.csv", "name,price\ntea,3\n");
+    run("touch -d '2020-02-03 12:00' %s %s", in("docs/sub/c.txt"), in("other/d.csv"));
+    index_folder(database, "docs");
+    index_folder(database, "other");
+#define NAMES(...) names_of(database, &(struct ernie_search_options){ __VA_ARGS__ })
+    ck_assert_str_eq(NAMES(.k = 9), "a.md b.md c.txt d.csv ");
+    ck_assert_str_eq(NAMES(.formats = markdown, .n_formats = 1), "a.md b.md ");
+    ck_assert_str_eq(NAMES(.formats = two, .n_formats = 2), "c.txt d.csv ");
+    ck_assert_str_eq(NAMES(.after = "2024-01-31"), "a.md ");
+    ck_assert_str_eq(NAMES(.after = "2023"), "a.md b.md ");
+    ck_assert_str_eq(NAMES(.before = "2024-01-31"), "b.md c.txt d.csv ");
+    ck_assert_str_eq(NAMES(.after = "2020-02-03", .before = "2023-05-02"), "b.md c.txt d.csv ");
+    ck_assert_str_eq(NAMES(.after = "2020-02-04", .before = "2023-05-01"), "");
+    snprintf(path, sizeof path, "%s", in("docs/sub"));
+    ck_assert_str_eq(NAMES(.path = path), "c.txt ");
+    ck_assert_str_eq(NAMES(.path = folder), "a.md b.md c.txt d.csv ");
+    snprintf(path, sizeof path, "%s", in("docs/b.md"));
+    ck_assert_str_eq(NAMES(.path = path), "b.md ");
+    ck_assert_str_eq(NAMES(.path = "/nowhere"), "");
+    ck_assert_str_eq(NAMES(.k = 1, .before = "2021", .formats = two, .n_formats = 1), "d.csv ");
+    ck_assert_int_eq(ernie_search(database, "tea",
+                                  &(struct ernie_search_options){ .formats = none,
+                                                                  .n_formats = 1 },
+                                  &hits, &err),
+                     ERNIE_EFORMAT);
+    ck_assert_int_eq(ernie_search(database, "tea",
+                                  &(struct ernie_search_options){ .after = "yesterday" }, &hits,
+                                  &err),
+                     ERNIE_EFORMAT);
+    ck_assert_int_eq(ernie_search(database, "green tea",
+                                  &(struct ernie_search_options){ .after = "2024" }, &hits, &err),
+                     ERNIE_OK);
+    ck_assert_str_eq(hits->hit[0].format, "markdown");
+    ck_assert_str_eq(hits->hit[0].author, "A");
+    ck_assert_str_eq(hits->hit[0].language, "en");
+    ck_assert_str_eq(hits->hit[0].date, "2024-01-31");
+    ernie_hits_free(hits);
+#undef NAMES
+    ernie_close(database);
+}
+END_TEST
+
 START_TEST(test_k_is_as_large_as_one_likes)
 {
     ernie_database *database = open_database("a.db", ERNIE_CREATE);
@@ -1553,7 +1629,8 @@ static Suite *suite(void)
         { "text",
           { test_add_text_replaces_and_removes_by_name,
             test_one_long_document_makes_one_hit_and_many_chunks } },
-        { "search", { test_queries_that_cannot_be_answered, test_k_is_as_large_as_one_likes } },
+        { "search", { test_queries_that_cannot_be_answered, test_searching_some_of_the_documents,
+            test_k_is_as_large_as_one_likes } },
         { "nearest",
           { test_index_file_missing_damaged_or_foreign_changes_no_answer,
             test_rows_newer_than_the_index_are_found_and_deleted_ones_are_not,

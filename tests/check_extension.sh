@@ -146,7 +146,7 @@ check 'the best hit' gives "$work/docs/ai.txt" \
 check 'k' gives 3 "SELECT json_array_length(ernie_search('人工智能', 3))"
 check 'more than there are' gives $n "SELECT json_array_length(ernie_search('人工智能', 1000000))"
 check 'a huge k' gives $n "SELECT json_array_length(ernie_search('人工智能', 9223372036854775807))"
-check 'fields' gives 'rank,score,fused_score,bm25,vector_rank,keyword_rank,path,title,heading,page,line,snippet,marks,document_id,chunk_id' \
+check 'fields' gives 'rank,score,fused_score,bm25,vector_rank,keyword_rank,path,title,heading,format,author,language,date,page,line,snippet,marks,document_id,chunk_id' \
 	"SELECT group_concat(key) FROM json_each(ernie_search('茶', 1), '\$[0]')"
 check 'its result is JSON to JSON functions' gives array \
 	"SELECT json_type(json_array(ernie_search('茶')), '\$[0]')"
@@ -192,7 +192,7 @@ check 'LIMIT past the first fetch' same "$all LIMIT 100" \
 # The answer by hand: all rows into a table, the condition over that.
 check 'all rows in a table' sql "CREATE TABLE listed AS SELECT * FROM ernie_search('智能火车')"
 for condition in "path LIKE '%train-1_7%'" "path LIKE '%.txt' AND rank % 3 = 0" "score < 0.1" \
-	"rank > 150" "path GLOB '*tea*'"; do
+	"rank > 150" "path GLOB '*tea*'" "format = 'text'" "date < '2000' OR language IS NULL"; do
 	check "WHERE $condition LIMIT 3" same \
 		"SELECT path FROM ernie_search('智能火车') WHERE $condition LIMIT 3" \
 		"SELECT path FROM listed WHERE $condition ORDER BY rank LIMIT 3"
@@ -211,7 +211,7 @@ check 'k as argument' gives 7 "SELECT count(*) FROM ernie_search('茶', 7)"
 check 'k = ' gives 70 "SELECT count(*) FROM ernie_search('茶') WHERE k = 70"
 check 'hidden columns tell the arguments' gives '茶|7' \
 	"SELECT query, k FROM ernie_search('茶', 7) LIMIT 1"
-check 'hidden columns are hidden' gives 12 \
+check 'hidden columns are hidden' gives 18 \
 	"SELECT count(*) FROM pragma_table_info('ernie_search')"
 check 'rowid is the rank' gives 0 "SELECT count(*) FROM ernie_search('茶') WHERE rowid <> rank"
 for order in rank rowid; do

@@ -6,7 +6,7 @@ import enum
 import math
 import os
 import threading
-from ctypes import POINTER, byref, c_size_t, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_size_t, c_void_p
 from dataclasses import dataclass
 
 from . import _library
@@ -28,6 +28,10 @@ class Hit:
     path: str  # of the file, or the name given to add_text
     title: str
     heading: str  # the headings that it stands under, "第1章 › 备份"
+    format: str  # "text", "markdown", "pdf"
+    author: str | None  # as the document says; so is the language: "zh-CN", "en"
+    language: str | None
+    date: str | None  # ISO 8601, that the document states, else that of its file
     page: int | None  # or slide or sheet, from 1
     line: int  # of the document's file, from 1
     snippet: str  # from the sentence nearest the query
@@ -197,16 +201,35 @@ class Database:
             self._call("ernie_remove", path_bytes(path), byref(n))
         return n.value
 
-    def search(self, query, k=10, all_chunks=False, mode="hybrid"):
+    def search(
+        self,
+        query,
+        k=10,
+        all_chunks=False,
+        mode="hybrid",
+        formats=(),
+        after=None,
+        before=None,
+        path=None,
+    ):
         """The best k hits, a list of Hit; all_chunks: not only the best of each document.
 
         mode: "hybrid" finds by meaning and by words, "vector" and "keyword" by one of them.
+
+        Only documents of the formats ("pdf", "markdown"), of the day after ("2024-01-31", "2024")
+        or later, of before the day before, at or below path.
         """
         if mode not in _SEARCH_MODES:
             raise ValueError(f"mode: {mode!r} is not one of {', '.join(_SEARCH_MODES)}")
         options = _library.ernie_search_options(
             _count("k", k, least=1), _SEARCH_MODES[mode], bool(all_chunks)
         )
+        names = [text_bytes(name, "format") for name in formats]
+        options.n_formats = len(names)
+        options.formats = (c_char_p * len(names))(*names)
+        options.after = None if after is None else text_bytes(after, "after")
+        options.before = None if before is None else text_bytes(before, "before")
+        options.path = None if path is None else path_bytes(path)
         hits = POINTER(_library.ernie_hits)()
         self._call("ernie_search", text_bytes(query, "query"), byref(options), byref(hits))
         try:
@@ -304,6 +327,10 @@ def _hit(hit):
         os.fsdecode(hit.path),
         _words(hit.title),
         _words(hit.heading),
+        _words(hit.format),
+        _words(hit.author) or None,
+        _words(hit.language) or None,
+        _words(hit.date) or None,
         hit.page or None,
         hit.line,
         _words(hit.snippet),

@@ -146,6 +146,11 @@ class ernie_search_options(Structure):
         ("all_chunks", c_int),
         ("quick_snippets", c_int),
         ("reranker", c_void_p),
+        ("n_formats", c_size_t),
+        ("formats", POINTER(c_char_p)),
+        ("after", c_char_p),
+        ("before", c_char_p),
+        ("path", c_char_p),
     ]
 
 
@@ -169,6 +174,10 @@ class ernie_hit(Structure):
         ("path", c_char_p),
         ("title", c_char_p),
         ("heading", c_char_p),
+        ("format", c_char_p),
+        ("author", c_char_p),
+        ("language", c_char_p),
+        ("date", c_char_p),
         ("snippet", c_char_p),
         ("n_marks", c_size_t),
         ("marks", POINTER(ernie_mark)),

@@ -23,6 +23,7 @@ struct arguments {
     const char *prompt;
     const char *calibrate;
     const char *rerank;
+    const char *types, *after, *before, *place; /* --type --after --before --in */
     enum format format;
     enum ernie_dtype dtype;
     enum ernie_search_mode mode;
@@ -67,7 +68,8 @@ enum {
     OPTION_OCR = 1 << 24,
     OPTION_MODE = 1 << 25,
     OPTION_EXPLAIN = 1 << 26,
-    OPTION_QRELS = 1 << 27
+    OPTION_QRELS = 1 << 27,
+    OPTION_FILTER = 1 << 28 /* --type --after --before --in */
 };
 
 struct command {

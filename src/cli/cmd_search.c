@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -217,11 +218,51 @@ static int open_reranker(const struct arguments *arguments, ernie_model **model,
     return EXIT_FOUND;
 }
 
+/* The names of --type, which commas stand between; formats_free releases them. */
+static int split_formats(const char *list, struct ernie_search_options *options)
+{
+    char *names;
+    const char **formats;
+    size_t n = 1;
+
+    if (list == NULL)
+        return EXIT_FOUND;
+    for (const char *c = list; *c != '\0'; c++)
+        n += *c == ',';
+    names = strdup(list);
+    formats = calloc(n, sizeof *formats);
+    if (names == NULL || formats == NULL) {
+        free(names);
+        free(formats);
+        return fail("out of memory");
+    }
+    formats[0] = names;
+    for (size_t i = 1; i < n; i++) {
+        char *comma = strchr(formats[i - 1], ',');
+
+        *comma = '\0';
+        formats[i] = comma + 1;
+    }
+    options->formats = formats;
+    options->n_formats = n;
+    return EXIT_FOUND;
+}
+
+static void formats_free(struct ernie_search_options *options)
+{
+    if (options->n_formats > 0)
+        free((char *)(uintptr_t)options->formats[0]);
+    free((void *)(uintptr_t)options->formats);
+}
+
 int cmd_search(const struct arguments *arguments)
 {
     struct ernie_search_options options = { .k = arguments->k,
                                             .mode = arguments->mode,
-                                            .all_chunks = arguments->all_chunks };
+                                            .all_chunks = arguments->all_chunks,
+                                            .after = arguments->after,
+                                            .before = arguments->before,
+                                            .path = arguments->place };
     ernie_database *database = NULL;
     ernie_model *model = NULL, *reranker = NULL;
     int status;
@@ -233,7 +274,9 @@ int cmd_search(const struct arguments *arguments)
     if (arguments->queries != NULL && arguments->format != FORMAT_DEFAULT &&
         arguments->format != FORMAT_JSONL)
         return fail("search: --queries answers with --format jsonl only");
-    status = open_reranker(arguments, &reranker, &options.reranker);
+    status = split_formats(arguments->types, &options);
+    if (status == EXIT_FOUND)
+        status = open_reranker(arguments, &reranker, &options.reranker);
     if (status == EXIT_FOUND)
         status = open_database(arguments, ERNIE_READ, &model, &database);
     if (status == EXIT_FOUND)
@@ -243,5 +286,6 @@ int cmd_search(const struct arguments *arguments)
     ernie_model_close(model);
     ernie_encoder_free(options.reranker);
     ernie_model_close(reranker);
+    formats_free(&options);
     return status;
 }

@@ -15,7 +15,7 @@ const struct command commands[] = {
       "", cmd_watch },
     { "search", "QUERY...", "show the passages that answer, by meaning and by words",
       OPTION_DB | OPTION_MODEL | OPTION_K | OPTION_CHUNKS | OPTION_FORMAT | OPTION_QUERIES |
-          OPTION_MODE | OPTION_EXPLAIN | OPTION_RERANK,
+          OPTION_MODE | OPTION_EXPLAIN | OPTION_RERANK | OPTION_FILTER,
       "text json jsonl", cmd_search },
     { "open", "N", "open hit N of the last search, at its page", OPTION_PRINT, "", cmd_open },
     { "remove", "PATH...", "take files and folders out of the database (they stay on disk)",

@@ -39,7 +39,11 @@ enum {
     LONG_PRIORITY,
     LONG_MODE,
     LONG_EXPLAIN,
-    LONG_QRELS
+    LONG_QRELS,
+    LONG_TYPE,
+    LONG_AFTER,
+    LONG_BEFORE,
+    LONG_IN
 };
 
 static const struct option_row rows[] = {
@@ -49,6 +53,10 @@ static const struct option_row rows[] = {
     { OPTION_CHUNKS, LONG_CHUNKS, "chunks", NULL, "every passage, not the best of each document" },
     { OPTION_MODE, LONG_MODE, "mode", "NAME", "find by: hybrid (both) vector keyword" },
     { OPTION_EXPLAIN, LONG_EXPLAIN, "explain", NULL, "why each hit stands where it does" },
+    { OPTION_FILTER, LONG_TYPE, "type", "LIST", "only such documents: pdf,docx,markdown,..." },
+    { OPTION_FILTER, LONG_AFTER, "after", "DATE", "of that day (2024-01-31, 2024) or later" },
+    { OPTION_FILTER, LONG_BEFORE, "before", "DATE", "of before that day" },
+    { OPTION_FILTER, LONG_IN, "in", "PATH", "only at or below a file, folder or archive" },
     { OPTION_QUERIES, LONG_QUERIES, "queries", "FILE", "queries, one a line" },
     { OPTION_QRELS, LONG_QRELS, "qrels", "FILE", "which documents answer them: BEIR's or TREC's" },
     { OPTION_INPUT, 'i', "input", "FILE", "one text a line; - is standard input" },
@@ -181,6 +189,18 @@ static int set_option(const struct command *command, int letter, const char *val
                       struct arguments *out)
 {
     switch (letter) {
+    case LONG_TYPE:
+        out->types = value;
+        return -1;
+    case LONG_AFTER:
+        out->after = value;
+        return -1;
+    case LONG_BEFORE:
+        out->before = value;
+        return -1;
+    case LONG_IN:
+        out->place = value;
+        return -1;
     case LONG_DB:
         out->database = value;
         return -1;

@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += libchunk.la
 libchunk_la_SOURCES = \
 	src/document/chunk.c src/document/chunk.h \
+	src/document/format_name.c \
 	src/document/section.c \
 	src/document/sentence.c src/document/sentence.h
 
