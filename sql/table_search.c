@@ -154,7 +154,8 @@ static int compare_ids(const void *a, const void *b)
 static int fetch(struct search_cursor *cursor, size_t n)
 {
     struct function_table *table = (struct function_table *)cursor->base.pVtab;
-    struct ernie_search_options options = { .k = n, .mode = cursor->mode };
+    /* Snippets by meaning cost more than the search: column_snippet makes those that are read. */
+    struct ernie_search_options options = { .k = n, .mode = cursor->mode, .quick_snippets = 1 };
     ernie_database *database;
     ernie_error err;
     int status = extension_database(table->data, &database, &err);
@@ -269,6 +270,27 @@ static void result_unless_empty(sqlite3_context *context, const char *text)
         sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
 }
 
+static int column_snippet(struct search_cursor *cursor, sqlite3_context *context,
+                          const struct ernie_hit *hit)
+{
+    struct function_table *table = (struct function_table *)cursor->base.pVtab;
+    ernie_database *database;
+    ernie_error err;
+    char *snippet = NULL;
+    int status = extension_database(table->data, &database, &err);
+
+    if (status == ERNIE_OK)
+        status = ernie_snippet(database, cursor->query, hit->chunk_id, &snippet, &err);
+    if (status == ERNIE_ENOTFOUND) /* deleted since, by the statement that reads it */
+        snippet = NULL;
+    else if (status != ERNIE_OK)
+        return table_error(&table->base, &err);
+    if (snippet != NULL)
+        sqlite3_result_text(context, snippet, -1, SQLITE_TRANSIENT);
+    ernie_free(snippet);
+    return SQLITE_OK;
+}
+
 static int cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
 {
     struct search_cursor *cursor = (struct search_cursor *)base;
@@ -310,8 +332,7 @@ static int cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *context, in
         sqlite3_result_int64(context, (sqlite3_int64)hit->line);
         break;
     case COLUMN_SNIPPET:
-        sqlite3_result_text(context, hit->snippet, -1, SQLITE_TRANSIENT);
-        break;
+        return column_snippet(cursor, context, hit);
     case COLUMN_DOCUMENT_ID:
         sqlite3_result_int64(context, hit->document_id);
         break;

@@ -480,6 +480,11 @@ ERNIE_API int ernie_search(ernie_database *database, const char *query,
                            const struct ernie_search_options *options, struct ernie_hits **out,
                            ernie_error *err);
 ERNIE_API void ernie_hits_free(struct ernie_hits *hits);
+/* The snippet that a hit on a chunk has for a query, from the sentence nearest to it: for
+ * whoever searches with quick_snippets and shows few of the hits. Release with ernie_free.
+ * ERNIE_ENOTFOUND when the chunk is gone. */
+ERNIE_API int ernie_snippet(ernie_database *database, const char *query, int64_t chunk_id,
+                            char **out, ernie_error *err);
 
 /* JSON of a hit (an object), of hits (an array), of any text (a quoted string).
  * Release with ernie_free. */

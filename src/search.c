@@ -285,3 +285,51 @@ int ernie_search(ernie_database *database, const char *query,
     memory_free(embedding);
     return status;
 }
+
+/* What ernie_snippet does, within a snapshot. */
+static int find_snippet(struct ernie_database *database, const char *query, int64_t chunk_id,
+                        char **out, ernie_error *err)
+{
+    struct ernie_hit hit = { 0 };
+    struct passage passage = { 0 };
+    struct store_hit row;
+    float *embedding = NULL;
+    int found;
+    int status = store_hit_get(database->store, chunk_id, &row, &found, err);
+
+    if (status == ERNIE_OK && !found)
+        status = error_set(err, ERNIE_ENOTFOUND, "chunk %lld: not there", (long long)chunk_id);
+    if (status != ERNIE_OK)
+        return status;
+    passage = passage_of(&row);
+    status = passage.text != NULL ? embed_query(database, query, &embedding, err)
+                                  : error_set(err, ERNIE_ENOMEM, "search: out of memory");
+    if (status == ERNIE_OK)
+        status = highlight(database, query, embedding, 1, &passage, &hit, err);
+    if (status == ERNIE_OK)
+        *out = (char *)(uintptr_t)hit.snippet;
+    else
+        memory_free((char *)(uintptr_t)hit.snippet);
+    memory_free((struct ernie_mark *)(uintptr_t)hit.marks);
+    memory_free((char *)(uintptr_t)passage.text);
+    memory_free(embedding);
+    return status;
+}
+
+int ernie_snippet(ernie_database *database, const char *query, int64_t chunk_id, char **out,
+                  ernie_error *err)
+{
+    uint64_t seq;
+    int status;
+
+    if (query == NULL || is_blank(query))
+        return error_set(err, ERNIE_EINVAL, "query: empty");
+    status = store_snapshot_begin(database->store, &seq, err);
+    if (status != ERNIE_OK)
+        return status;
+    status = database_check_model(database, err);
+    if (status == ERNIE_OK)
+        status = find_snippet(database, query, chunk_id, out, err);
+    store_snapshot_end(database->store);
+    return status;
+}

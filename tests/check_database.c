@@ -173,6 +173,7 @@ START_TEST(test_the_snippet_is_the_sentence_nearest_in_meaning)
     ernie_database *database = open_database("a.db", ERNIE_CREATE);
     struct ernie_hits *hits;
     const struct ernie_hit *hit;
+    char *snippet;
 
     ck_assert_int_eq(ernie_add_text(database, "village", NULL, text, &err), ERNIE_OK);
     ck_assert_int_eq(ernie_search(database, "may I bring my dog to the hotel", NULL, &hits, &err),
@@ -180,6 +181,13 @@ START_TEST(test_the_snippet_is_the_sentence_nearest_in_meaning)
     ck_assert_uint_eq(hits->n, 1);
     hit = &hits->hit[0];
     ck_assert_msg(strncmp(hit->snippet, "…Canines are welcome", 22) == 0, "%s", hit->snippet);
+    ck_assert_int_eq(ernie_snippet(database, "may I bring my dog to the hotel", hit->chunk_id,
+                                   &snippet, &err),
+                     ERNIE_OK);
+    ck_assert_str_eq(snippet, hit->snippet);
+    ernie_free(snippet);
+    ck_assert_int_eq(ernie_snippet(database, "dog", hit->chunk_id + 1, &snippet, &err),
+                     ERNIE_ENOTFOUND);
     ernie_hits_free(hits);
 
     /* Words are marked in whatever form they stand there. */
