@@ -127,6 +127,7 @@ int cmd_watch(const struct arguments *arguments)
                    .n_excludes = arguments->n_excludes,
                    .excludes = arguments->excludes,
                    .hidden = arguments->hidden,
+                   .ocr = arguments->ocr,
                    .unconfined = arguments->no_jail,
                    .progress = show_progress,
                    .progress_data = &show },

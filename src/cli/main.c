@@ -10,8 +10,8 @@ const struct command commands[] = {
           OPTION_PRUNE | OPTION_DIM | OPTION_THREADS,
       "", cmd_index },
     { "watch", "[PATH...]", "index now, and whenever something changes, until it is stopped",
-      OPTION_DB | OPTION_MODEL | OPTION_EXCLUDE | OPTION_HIDDEN | OPTION_NO_JAIL | OPTION_UPKEEP |
-          OPTION_THREADS,
+      OPTION_DB | OPTION_MODEL | OPTION_EXCLUDE | OPTION_HIDDEN | OPTION_OCR | OPTION_NO_JAIL |
+          OPTION_UPKEEP | OPTION_THREADS,
       "", cmd_watch },
     { "search", "QUERY...", "show the passages that answer, by meaning and by words",
       OPTION_DB | OPTION_MODEL | OPTION_K | OPTION_CHUNKS | OPTION_FORMAT | OPTION_QUERIES |
