@@ -125,7 +125,8 @@ int cut_document(const struct ernie_model *model, struct tokenizer_scratch *scra
         n_heading = longest_heading(extract, &counter);
     if (n_heading == CHUNK_NO_COUNT)
         return error_set(err, ERNIE_ENOMEM, "chunks: out of memory");
-    /* A heading that leaves too little is cut off rather than the text. */
+    /* Behind a heading of more than half the room, a chunk's end is not embedded: chunks of a
+     * word would mean nothing. */
     room -= n_heading < room / 2 ? n_heading : room / 2;
     return chunk_text(extract->text.data, extract->text.size, &order,
                       room < CHUNK_TOKENS ? room : CHUNK_TOKENS, count_tokens, &counter, list,
