@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ernie.h"
+#include "faults.h"
 
 static ernie_model *model;
 static ernie_database *database;
@@ -144,6 +145,37 @@ START_TEST(test_phrases_and_minus_words_hold_for_both_sides)
 }
 END_TEST
 
+/* Every allocation of a question fails once, in each mode, with words that filter; after it
+ * the same question is answered as before. */
+START_TEST(test_running_out_of_memory)
+{
+    static const char query[] = "数据库备份 \"备份\" -restore";
+
+    for (int mode = ERNIE_HYBRID; mode <= ERNIE_KEYWORD; mode++) {
+        /* Short snippets by meaning: the sentences of the first are embedded too. */
+        struct ernie_search_options options = { .k = 5, .mode = (enum ernie_search_mode)mode };
+        struct ernie_hits *before = NULL, *hits = NULL;
+        int status = ERNIE_ENOMEM;
+
+        ok(ernie_search(database, query, &options, &before, &err));
+        ck_assert_uint_gt(before->n, 0);
+        for (int k = 0; status != ERNIE_OK; k++) {
+            ck_assert_int_lt(k, 10000);
+            fail_allocations_from(k);
+            status = ernie_search(database, query, &options, &hits, &err);
+            stop_failing();
+            ck_assert_msg(status == ERNIE_OK || status == ERNIE_ENOMEM, "mode %d, %d: %d: %s", mode,
+                          k, status, err.message);
+        }
+        ck_assert_uint_eq(hits->n, before->n);
+        for (size_t i = 0; i < hits->n; i++)
+            ck_assert_int_eq(hits->hit[i].chunk_id, before->hit[i].chunk_id);
+        ernie_hits_free(hits);
+        ernie_hits_free(before);
+    }
+}
+END_TEST
+
 START_TEST(test_modes_that_are_none_are_refused)
 {
     struct ernie_search_options options = { .mode = (enum ernie_search_mode)3 };
@@ -163,6 +195,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, test_hybrid_is_made_of_the_two_sides);
     tcase_add_test(tcase, test_phrases_and_minus_words_hold_for_both_sides);
     tcase_add_test(tcase, test_modes_that_are_none_are_refused);
+    tcase_add_test(tcase, test_running_out_of_memory);
     suite_add_tcase(s, tcase);
     return s;
 }

@@ -215,9 +215,11 @@ check_watch_LDADD = libsearch.la libencode.la libdocument.la libmodel.la libinde
 	libstore.la libbase.la $(CHECK_LIBS) $(SQLITE_LIBS)
 check_PROGRAMS += check_fusion
 
-check_fusion_SOURCES = tests/check_fusion.c
+check_fusion_SOURCES = tests/check_fusion.c tests/faults.h
 check_fusion_CPPFLAGS = $(TEST_CPPFLAGS)
 check_fusion_LDADD = libernie.la $(CHECK_LIBS)
+# For the table of allocations, which the shared library keeps to itself.
+check_fusion_LDFLAGS = $(AM_LDFLAGS) -static
 
 check_PROGRAMS += check_vectors
 
