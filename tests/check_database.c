@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +12,10 @@
 #include <unistd.h>
 
 #include "ernie.h"
+#include "folder.h"
 
 static ernie_model *model;
-static char folder[64], docs[80];
+static char docs[80];
 static ernie_error err;
 
 static void open_default_model(void)
@@ -28,21 +28,9 @@ static void close_model(void)
     ernie_model_close(model);
 }
 
-static void run(const char *format, ...)
-{
-    char command[1024];
-    va_list values;
-
-    va_start(values, format);
-    vsnprintf(command, sizeof command, format, values);
-    va_end(values);
-    ck_assert_msg(system(command) == 0, "%s", command);
-}
-
 static void make_folder(void)
 {
-    strcpy(folder, "/tmp/check_database.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder_make("check_database");
     snprintf(docs, sizeof docs, "%s/docs", folder);
     run("mkdir %s", docs);
 }
@@ -50,26 +38,6 @@ static void make_folder(void)
 static void remove_folder(void)
 {
     run("chmod -R u+w %s && rm -rf %s", folder, folder);
-}
-
-/* A path in the test's folder; four at a time. */
-static const char *in(const char *name)
-{
-    static char paths[4][256];
-    static unsigned turn;
-    char *path = paths[turn++ % 4];
-
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
-
-static void write_file(const char *name, const char *text)
-{
-    FILE *file = fopen(in(name), "w");
-
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    fclose(file);
 }
 
 static ernie_database *open_database(const char *name, unsigned mode)

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include "document/wire.h"
 #include "document/writer.h"
 #include "faults.h"
+#include "folder.h"
 
 static ernie_error err;
 
@@ -223,24 +223,10 @@ END_TEST
 
 /* ---- helper ---- */
 
-static char folder[64];
-
-static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void run(const char *format, ...)
-{
-    char command[1024];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(command, sizeof command, format, arguments);
-    va_end(arguments);
-    ck_assert_int_eq(system(command), 0);
-}
 
 static void make_folder(void)
 {
-    strcpy(folder, "/tmp/check_helper.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder_make("check_helper");
 }
 
 static void remove_folder(void)

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,27 +17,15 @@
 #include "document/walk.h"
 #include "ernie.h"
 #include "faults.h"
+#include "folder.h"
 
 static ernie_error err;
-static char folder[64];
 static struct system_table real_system;
-
-static void run(const char *format, ...)
-{
-    char command[1024];
-    va_list values;
-
-    va_start(values, format);
-    vsnprintf(command, sizeof command, format, values);
-    va_end(values);
-    ck_assert_msg(system(command) == 0, "%s", command);
-}
 
 static void make_folder(void)
 {
     real_system = system_table;
-    strcpy(folder, "/tmp/check_watch.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder_make("check_watch");
     run("mkdir %s/docs", folder);
 }
 
@@ -46,26 +33,6 @@ static void remove_folder(void)
 {
     system_table = real_system;
     run("rm -rf %s", folder);
-}
-
-/* A path in the test's folder; four at a time. */
-static const char *in(const char *name)
-{
-    static char paths[4][256];
-    static unsigned turn;
-    char *path = paths[turn++ % 4];
-
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
-
-static void write_file(const char *name, const char *text)
-{
-    FILE *file = fopen(in(name), "w");
-
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    fclose(file);
 }
 
 /* ---- changes ---- */

@@ -134,7 +134,7 @@ check_jail_SOURCES = tests/check_jail.c
 check_jail_CPPFLAGS = $(TEST_CPPFLAGS)
 check_jail_LDADD = libextractor.la $(CHECK_LIBS)
 
-check_helper_SOURCES = tests/check_helper.c tests/faults.h
+check_helper_SOURCES = tests/check_helper.c tests/faults.h tests/folder.h
 check_helper_CPPFLAGS = $(TEST_CPPFLAGS)
 check_helper_LDADD = libdocument.la libbase.la $(CHECK_LIBS)
 
@@ -196,7 +196,7 @@ check_fts_LDADD = libstore.la libbase.la $(CHECK_LIBS) $(SQLITE_LIBS)
 
 check_PROGRAMS += check_database
 
-check_database_SOURCES = tests/check_database.c
+check_database_SOURCES = tests/check_database.c tests/folder.h
 check_database_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
 check_database_LDADD = libernie.la $(CHECK_LIBS) $(SQLITE_LIBS)
 
@@ -208,7 +208,7 @@ check_pace_LDADD = $(CHECK_LIBS) -lm
 
 check_PROGRAMS += check_watch
 
-check_watch_SOURCES = tests/check_watch.c tests/faults.h src/embedder.c src/ingest.c src/mounts.c \
+check_watch_SOURCES = tests/check_watch.c tests/faults.h tests/folder.h src/embedder.c src/ingest.c src/mounts.c \
 	src/pace.c src/scan.c src/watch.c
 check_watch_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
 check_watch_LDADD = libsearch.la libencode.la libdocument.la libmodel.la libindex.la libkernel.la \
