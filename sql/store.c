@@ -244,26 +244,6 @@ static int has_collection(struct store *store, int *has, ernie_error *err)
     return status;
 }
 
-/* The whole schema, in one transaction. */
-static int create_collection(struct store *store, ernie_error *err)
-{
-    int status = store_begin(store, err), has;
-
-    if (status != ERNIE_OK)
-        return status;
-    /* Another process may have made it while this one waited. */
-    status = has_collection(store, &has, err);
-    if (status == ERNIE_OK && !has)
-        status = run_sql(store, schema_sql, err);
-    if (status == ERNIE_OK)
-        status = word_index_make(store->words, err);
-    if (status == ERNIE_OK)
-        status = store_commit(store, err);
-    if (status != ERNIE_OK)
-        store_rollback(store);
-    return status;
-}
-
 static int schema_version(struct store *store, long *out, ernie_error *err)
 {
     char value[24];
@@ -274,16 +254,21 @@ static int schema_version(struct store *store, long *out, ernie_error *err)
     return status;
 }
 
-/* The schema as it is now and the words of all chunks, in one transaction. */
-static int upgrade_collection(struct store *store, ernie_error *err)
+/* The schema as it is now, made or brought there from an older one, and the words of all
+ * chunks, in one transaction. What there is is looked at within it: another process may have
+ * been first while this one waited. */
+static int make_current(struct store *store, ernie_error *err)
 {
-    long version;
-    int status = store_begin(store, err);
+    long version = SCHEMA_VERSION;
+    int status = store_begin(store, err), has;
 
     if (status != ERNIE_OK)
         return status;
-    /* Looked at within the transaction: another process may have done it. */
-    status = schema_version(store, &version, err);
+    status = has_collection(store, &has, err);
+    if (status == ERNIE_OK && !has)
+        status = run_sql(store, schema_sql, err);
+    else if (status == ERNIE_OK)
+        status = schema_version(store, &version, err);
     if (status == ERNIE_OK && version == 1)
         status = run_sql(store, upgrade_1_2_sql, err);
     if (status == ERNIE_OK)
@@ -531,13 +516,13 @@ static int prepare_mode(struct store *store, enum store_mode mode, ernie_error *
     if (status == ERNIE_OK && !has && mode == STORE_CREATE)
         status = check_encoding(store, err);
     if (status == ERNIE_OK && !has && mode == STORE_CREATE)
-        status = create_collection(store, err);
+        status = make_current(store, err);
     if (status == ERNIE_OK && has)
         status = schema_version(store, &version, err);
     if (status == ERNIE_OK && has)
         status = word_index_is_there(store->words, &has_words, err);
     if (status == ERNIE_OK && (version == 1 || (version == SCHEMA_VERSION && !has_words)))
-        status = upgrade_collection(store, err);
+        status = make_current(store, err);
     return status;
 }
 
