@@ -135,8 +135,12 @@ size_t ernie_encoder_n_threads(const ernie_encoder *encoder)
 
 /* ---- one call ---------------------------------------------------------- */
 
-/* Sequences to results: encoder_pool or encoder_classify. */
-typedef void (*finish_fn)(struct encoder *encoder, const struct token_batch *batch, float *out);
+/* What becomes of the sequences. */
+struct goal {
+    void (*finish)(struct encoder *encoder, const struct token_batch *batch, float *out);
+    enum read_tokens read; /* by finish */
+    size_t n_results;      /* that it gives for a sequence */
+};
 
 struct work {
     const ernie_encoder *encoder;
@@ -145,8 +149,7 @@ struct work {
     const size_t *sizes; /* NULL: the texts end with 0 bytes */
     const char *const *pairs; /* NULL: none */
     int32_t task_type;
-    finish_fn finish;
-    size_t n_results; /* that finish gives for a sequence */
+    struct goal goal;
     float *out;  /* [n][n_kept] */
     size_t n_kept; /* of the results: the first of an embedding's numbers */
     size_t n_skipped; /* of a sequence's tokens, by pooling */
@@ -225,7 +228,8 @@ static struct token_batch batch_of(const struct work *work, const struct lane *l
                                  .input_ids = lane->ids,
                                  .token_type_ids = work->pairs != NULL ? lane->types : NULL,
                                  .task_type_ids = work->task_type != 0 ? lane->tasks : NULL,
-                                 .n_skipped = work->n_skipped };
+                                 .n_skipped = work->n_skipped,
+                                 .read = work->goal.read };
 }
 
 static int is_finite(size_t n, const float *x)
@@ -242,8 +246,8 @@ static void hand_over(struct work *work, const struct lane *lane, size_t n)
     for (size_t j = 0; j < n; j++) {
         float *out = work->out + lane->text[j] * work->n_kept;
 
-        memcpy(out, lane->results + j * work->n_results, work->n_kept * sizeof *out);
-        if (work->n_kept < work->n_results)
+        memcpy(out, lane->results + j * work->goal.n_results, work->n_kept * sizeof *out);
+        if (work->n_kept < work->goal.n_results)
             pooling_normalize(work->n_kept, out);
         if (!is_finite(work->n_kept, out))
             atomic_store(&work->overflowed, 1);
@@ -260,7 +264,7 @@ static void encode_lane(void *data, size_t i)
         const struct token_batch batch = batch_of(work, lane, n);
 
         encoder_forward(lane->encoder, &batch);
-        work->finish(lane->encoder, &batch, lane->results);
+        work->goal.finish(lane->encoder, &batch, lane->results);
         hand_over(work, lane, n);
     }
 }
@@ -299,7 +303,7 @@ static void encode_one(ernie_encoder *encoder, struct work *work, size_t n_threa
     if (!forward_one(encoder, work, n_threads))
         return;
     batch = batch_of(work, lane, 1);
-    work->finish(lane->encoder, &batch, lane->results);
+    work->goal.finish(lane->encoder, &batch, lane->results);
     hand_over(work, lane, 1);
 }
 
@@ -428,9 +432,9 @@ static int check(const struct work *work, const struct ernie_encode_options *opt
         tokenizer_frame(work->encoder->model->tokenizer, 1)->n_tokens > max_tokens)
         return error_set(err, ERNIE_EINVAL, "encoder: %zu tokens have no room for a pair",
                          max_tokens);
-    if (options->dim > work->n_results)
+    if (options->dim > work->goal.n_results)
         return error_set(err, ERNIE_EINVAL, "encoder: dim %zu: not in 1..%zu, the model's own",
-                         options->dim, work->n_results);
+                         options->dim, work->goal.n_results);
     if (task < 0 || (task > 0 && (size_t)task >= n_tasks))
         return error_set(err, ERNIE_EINVAL, "encoder: task type %d: the model has %zu", (int)task,
                          n_tasks);
@@ -440,15 +444,15 @@ static int check(const struct work *work, const struct ernie_encode_options *opt
     return ERNIE_OK;
 }
 
-/* Texts to what finish makes of them, n_results numbers each. */
+/* Texts to what the goal makes of them. */
 static int encode(ernie_encoder *encoder, size_t n, const char *const *texts, const size_t *sizes,
-                  const struct ernie_encode_options *options, finish_fn finish, size_t n_results,
-                  float *out, ernie_error *err)
+                  const struct ernie_encode_options *options, const struct goal *goal, float *out,
+                  ernie_error *err)
 {
     static const struct ernie_encode_options none;
     const char *prompt;
     struct work work = { .encoder = encoder, .n = n, .texts = texts, .sizes = sizes,
-                         .finish = finish, .n_results = n_results, .out = out };
+                         .goal = *goal, .out = out };
     struct prompted prompted;
     int status;
 
@@ -457,7 +461,7 @@ static int encode(ernie_encoder *encoder, size_t n, const char *const *texts, co
     status = check(&work, options, err);
     if (status != ERNIE_OK)
         return status;
-    work.n_kept = options->dim != 0 ? options->dim : n_results;
+    work.n_kept = options->dim != 0 ? options->dim : goal->n_results;
     work.pairs = options->pairs;
     work.task_type = options->task_type;
     if (prompt[0] == '\0' || n == 0)
@@ -466,7 +470,7 @@ static int encode(ernie_encoder *encoder, size_t n, const char *const *texts, co
     if (status == ERNIE_OK) {
         work.texts = prompted.texts;
         work.sizes = prompted.sizes;
-        if (!encoder->model->config.include_prompt)
+        if (!encoder->model->config.include_prompt && goal->finish == encoder_pool)
             status = skip_prompt(encoder, prompt, &work.n_skipped, err);
     }
     if (status == ERNIE_OK)
@@ -480,8 +484,11 @@ static int encode(ernie_encoder *encoder, size_t n, const char *const *texts, co
 int encode_texts(ernie_encoder *encoder, size_t n, const char *const *texts, const size_t *sizes,
                  const struct ernie_encode_options *options, float *out, ernie_error *err)
 {
-    return encode(encoder, n, texts, sizes, options, encoder_pool,
-                  ernie_model_dim(encoder->model), out, err);
+    const struct model_config *config = &encoder->model->config;
+    const struct goal goal = { encoder_pool, pooling_reads(config->n_poolings, config->pooling),
+                               config->dim };
+
+    return encode(encoder, n, texts, sizes, options, &goal, out, err);
 }
 
 int ernie_encode_with(ernie_encoder *encoder, size_t n, const char *const *texts,
@@ -542,6 +549,16 @@ int ernie_encode_tokens(ernie_encoder *encoder, const char *text,
 
 /* ---- classification ---------------------------------------------------- */
 
+/* Logits of the model's head, which reads [CLS]. */
+static int encode_logits(ernie_encoder *encoder, size_t n, const char *const *texts,
+                         const struct ernie_encode_options *options, float *out, ernie_error *err)
+{
+    const struct goal goal = { encoder_classify, READ_FIRST,
+                               ernie_model_n_labels(encoder->model) };
+
+    return encode(encoder, n, texts, NULL, options, &goal, out, err);
+}
+
 int ernie_classify(ernie_encoder *encoder, size_t n, const char *const *texts,
                    const struct ernie_encode_options *options, float *logits,
                    float *probabilities, ernie_error *err)
@@ -560,7 +577,7 @@ int ernie_classify(ernie_encoder *encoder, size_t n, const char *const *texts,
         return error_set(err, ERNIE_EINVAL, "encoder: labels with a dim");
     if (out == NULL)
         return ERNIE_OK;
-    status = encode(encoder, n, texts, NULL, options, encoder_classify, n_labels, out, err);
+    status = encode_logits(encoder, n, texts, options, out, err);
     if (status != ERNIE_OK || probabilities == NULL)
         return status;
     if (probabilities != out)
@@ -589,7 +606,7 @@ int ernie_rerank(ernie_encoder *encoder, const char *query, size_t n, const char
         return error_set(err, ERNIE_ENOMEM, "encoder: out of memory");
     for (size_t i = 0; i < n; i++)
         queries[i] = query;
-    status = encode(encoder, n, queries, NULL, &options, encoder_classify, 1, scores, err);
+    status = encode_logits(encoder, n, queries, &options, scores, err);
     for (size_t i = 0; status == ERNIE_OK && i < n; i++)
         scores[i] = head_score(model->head, scores[i]);
     memory_free(queries);

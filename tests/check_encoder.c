@@ -79,7 +79,8 @@ static void reference_open(struct reference *reference, const char *name)
     }
     fclose(ids);
     reference->batch = (struct token_batch){ n, reference->start, reference->ids,
-                                             reference->types, reference->tasks, 0 };
+                                             reference->types, reference->tasks, 0,
+                                             READ_ALL };
     snprintf(path, sizeof path, "%s/expected.f32", data_path(name));
     reference->tokens = read_floats(path, &reference->expected);
     hidden_size = ernie_model_dim(reference->model);
@@ -204,11 +205,46 @@ START_TEST(test_a_sequence_alone_is_the_same_as_in_a_batch)
     for (size_t i = 0; i < reference.batch.n_sequences; i++) {
         const size_t start[] = { 0, reference.start[i + 1] - reference.start[i] };
         const struct token_batch batch = { 1, start, reference.ids + reference.start[i],
-                                           reference.types + reference.start[i], NULL, 0 };
+                                           reference.types + reference.start[i], NULL, 0, READ_ALL };
 
         encoder_forward(encoder, &batch);
         encoder_pool(encoder, &batch, alone);
         check_close(alone, together + i * hidden_size, hidden_size, 1e-5);
+    }
+    encoder_free(encoder);
+    reference_close(&reference);
+}
+END_TEST
+
+/* What is not read is not computed, and the rest is the same to the last bit. */
+START_TEST(test_one_token_a_sequence_is_the_same_as_among_all)
+{
+    struct reference reference;
+    struct encoder *encoder;
+    size_t hidden_size;
+
+    reference_open(&reference, names[_i]);
+    hidden_size = reference.model->config.hidden_size;
+    ck_assert_int_eq(encoder_new(reference.model, MAX_TOKENS, &encoder, &err), ERNIE_OK);
+    for (int read = READ_FIRST; read <= READ_LAST; read++) {
+        for (size_t n_skipped = 0; n_skipped < 12; n_skipped += 3) {
+            struct token_batch batch = reference.batch;
+            float all[MAX_TOKENS * 64];
+            const float *one;
+
+            batch.n_skipped = n_skipped;
+            memcpy(all, encoder_forward(encoder, &batch),
+                   batch.start[batch.n_sequences] * hidden_size * sizeof *all);
+            batch.read = (enum read_tokens)read;
+            one = encoder_forward(encoder, &batch);
+            for (size_t i = 0; i < batch.n_sequences; i++) {
+                const size_t first = batch.start[i] + n_skipped, last = batch.start[i + 1] - 1;
+                const size_t t = read == READ_FIRST && first < last ? first : last;
+
+                ck_assert_mem_eq(one + i * hidden_size, all + t * hidden_size,
+                                 hidden_size * sizeof *one);
+            }
+        }
     }
     encoder_free(encoder);
     reference_close(&reference);
@@ -445,6 +481,7 @@ static Suite *suite(void)
 
     tcase_add_loop_test(parity, test_token_vectors_equal_those_of_transformers, 0, n_names);
     tcase_add_loop_test(parity, test_embeddings_equal_those_of_transformers, 0, n_names);
+    tcase_add_loop_test(parity, test_one_token_a_sequence_is_the_same_as_among_all, 0, n_names);
     tcase_add_loop_test(parity, test_logits_equal_those_of_transformers, 0,
                         (int)(sizeof classifiers / sizeof classifiers[0]));
     tcase_add_test(parity, test_a_sequence_alone_is_the_same_as_in_a_batch);

@@ -171,7 +171,8 @@ START_TEST(test_layer_norm)
 END_TEST
 
 /* Against the definition, in double precision; to what 8 bits of mantissa leave in the
- * second form. Heads of sizes that fit no register, parts of wider rows. */
+ * second form. Heads of sizes that fit no register, parts of wider rows, fewer queries than
+ * keys. */
 START_TEST(test_attend)
 {
     static const size_t sizes[] = { 1, 2, 5, 26, 32, 40, 64, 72 };
@@ -180,7 +181,7 @@ START_TEST(test_attend)
 
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         for (size_t n = 1; n <= MAX_T; n += n < 36 ? 1 : 17) {
-            const size_t d = sizes[s];
+            const size_t d = sizes[s], n_queries = n % 3 > 0 ? n : (n + 1) / 2;
             void *scratch = aligned_alloc(64, attention_scratch(n, d));
 
             fill(MAX_T * LD, rows, 40 + (unsigned)n, 3);
@@ -188,8 +189,8 @@ START_TEST(test_attend)
                 for (size_t i = 0; i < MAX_T * LD; i++)
                     context[i] = 42;
                 (form ? kernels[_i]->attend_i8 : kernels[_i]->attend)(
-                    n, d, rows, rows + MAX_D, rows + 2 * MAX_D, LD, context, LD, scratch);
-                for (size_t t = 0; t < n; t++) {
+                    n_queries, n, d, rows, rows + MAX_D, rows + 2 * MAX_D, LD, context, LD, scratch);
+                for (size_t t = 0; t < n_queries; t++) {
                     double weight[MAX_T], sum = 0, greatest = -INFINITY;
 
                     for (size_t u = 0; u < n; u++) {
@@ -211,6 +212,8 @@ START_TEST(test_attend)
                     }
                     ck_assert(context[t * LD + d] == 42);
                 }
+                for (size_t t = n_queries; t < MAX_T; t++)
+                    ck_assert(context[t * LD] == 42);
             }
             free(scratch);
         }
@@ -231,7 +234,7 @@ START_TEST(test_attend_keeps_what_is_not_finite)
         fill(T * LD, rows, 70, 3);
         rows[7 * LD + 11 + (form & 2 ? 2 * D : 0)] = INFINITY; /* a query, or a value */
         (form & 1 ? kernels[_i]->attend_i8 : kernels[_i]->attend)(
-            T, D, rows, rows + D, rows + 2 * D, LD, context, D, scratch);
+            T, T, D, rows, rows + D, rows + 2 * D, LD, context, D, scratch);
         ck_assert(!isfinite(context[7 * D + 11]));
     }
     free(scratch);

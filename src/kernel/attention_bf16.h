@@ -82,14 +82,14 @@ static inline void fill_values(struct head *head, size_t head_size, size_t t, co
     }
 }
 
-static void head_fill(struct head *head, size_t head_size, const float *query, const float *key,
-                      const float *value, size_t ld)
+static void head_fill(struct head *head, size_t n_queries, size_t head_size, const float *query,
+                      const float *key, const float *value, size_t ld)
 {
     const size_t n_padded = head->n_padded, d_padded = head->d_padded;
     const float scale = LOG2_E / sqrtf((float)head_size); /* for powers of 2 */
 
     memset(head->queries, 0, n_padded * d_padded * sizeof *head->queries);
-    for (size_t t = 0; t < head->n; t++)
+    for (size_t t = 0; t < n_queries; t++)
         round_row(head_size, query + t * ld, scale, head->queries + t * d_padded);
     for (size_t t = 0; t < n_padded; t += 16)
         fill_keys(head, head_size, t, key, ld);
@@ -132,16 +132,17 @@ static inline float weigh_row(const struct head *head, const float *scores, uint
     return _mm512_reduce_add_ps(sum);
 }
 
-static void attend_i8(size_t n, size_t head_size, const float *query, const float *key,
-                      const float *value, size_t ld, float *context, size_t ldc, void *scratch)
+static void attend_i8(size_t n_queries, size_t n, size_t head_size, const float *query,
+                      const float *key, const float *value, size_t ld, float *context, size_t ldc,
+                      void *scratch)
 {
     struct head head;
 
     head_init(&head, n, head_size, scratch);
-    head_fill(&head, head_size, query, key, value, ld);
+    head_fill(&head, n_queries, head_size, query, key, value, ld);
     tiles_begin();
-    for (size_t i = 0; i < n; i += ATTENTION_ROWS) {
-        const size_t rows = n - i < ATTENTION_ROWS ? n - i : ATTENTION_ROWS;
+    for (size_t i = 0; i < n_queries; i += ATTENTION_ROWS) {
+        const size_t rows = n_queries - i < ATTENTION_ROWS ? n_queries - i : ATTENTION_ROWS;
         float sum[ATTENTION_ROWS];
 
         multiply_panels(rows, head.n_padded, head.d_padded, head.queries + i * head.d_padded,

@@ -23,7 +23,7 @@
  * tokens, each [d_padded / 4][16][4]; values panels of 16 channels, each [n_padded / 4][16][4]:
  * both as tile_vnni.h multiplies by them. */
 struct head {
-    size_t n, n_padded, d, d_padded; /* n_padded: a multiple of 64; d_padded: 32 or 64 */
+    size_t n_queries, n, n_padded, d, d_padded; /* n_padded: a multiple of 64; d_padded: 32, 64 */
     __mmask16 lanes[MAX_VECTORS];    /* which of d_padded there are */
     size_t ld;                       /* of the three below */
     const float *query, *key, *value;
@@ -54,10 +54,10 @@ static void head_init(struct head *head, void *scratch)
     head->values = (int8_t *)(head->keys + head->n_padded * head->d_padded);
 }
 
-/* Past the last token it is repeated, where only padding comes of it. */
-static inline size_t token_at(const struct head *head, size_t t)
+/* Past the last of n rows it is repeated, where only padding comes of it. */
+static inline size_t row_at(size_t n, size_t t)
 {
-    return t < head->n ? t : head->n - 1;
+    return t < n ? t : n - 1;
 }
 
 /* 1 / x, and 0 for 0. */
@@ -149,7 +149,7 @@ static inline __attribute__((always_inline)) void fill_keys(struct head *head, s
     const float *row[16];
 
     for (size_t i = 0; i < 16; i++)
-        row[i] = head->key + token_at(head, t + i) * head->ld;
+        row[i] = head->key + row_at(head->n, t + i) * head->ld;
 #pragma GCC unroll 4
     for (size_t j = 0; j < vectors; j++) {
         __m512i *panel = (__m512i *)(head->keys + t * head->d_padded + 256 * j);
@@ -182,7 +182,7 @@ static inline __attribute__((always_inline)) void fill_values(struct head *head,
     const float *row[4];
 
     for (size_t i = 0; i < 4; i++)
-        row[i] = head->value + token_at(head, t + i) * head->ld;
+        row[i] = head->value + row_at(head->n, t + i) * head->ld;
 #pragma GCC unroll 4
     for (size_t j = 0; j < vectors; j++)
         _mm512_storeu_si512(
@@ -238,7 +238,7 @@ static inline __attribute__((always_inline)) void fill_queries(struct head *head
 
 #pragma GCC unroll 4
     for (size_t i = 0; i < 4; i++) {
-        const float *row = head->query + token_at(head, t + i) * head->ld;
+        const float *row = head->query + row_at(head->n_queries, t + i) * head->ld;
 
         greatest[i] = _mm512_setzero_si512();
 #pragma GCC unroll 4
@@ -485,15 +485,16 @@ static inline __attribute__((always_inline)) void fill(struct head *head, size_t
         fill_values(head, t, vectors);
 }
 
-static void attend_i8(size_t n, size_t head_size, const float *query, const float *key,
-                      const float *value, size_t ld, float *context, size_t ldc, void *scratch)
+static void attend_i8(size_t n_queries, size_t n, size_t head_size, const float *query,
+                      const float *key, const float *value, size_t ld, float *context, size_t ldc,
+                      void *scratch)
 {
-    struct head head = { .n = n, .d = head_size, .ld = ld, .query = query, .key = key,
-                         .value = value };
+    struct head head = { .n_queries = n_queries, .n = n, .d = head_size, .ld = ld,
+                         .query = query, .key = key, .value = value };
     float scale[SCORE_ROWS], sum[SCORE_ROWS];
 
     if (head_size > MAX_CHANNELS) {
-        attend(n, head_size, query, key, value, ld, context, ldc, scratch);
+        attend(n_queries, n, head_size, query, key, value, ld, context, ldc, scratch);
         return;
     }
     head_init(&head, scratch);
@@ -501,8 +502,8 @@ static void attend_i8(size_t n, size_t head_size, const float *query, const floa
         fill(&head, MAX_VECTORS);
     else
         fill(&head, MAX_VECTORS / 2);
-    for (size_t t = 0; t < n; t += SCORE_ROWS) {
-        const size_t rows = n - t < SCORE_ROWS ? n - t : SCORE_ROWS;
+    for (size_t t = 0; t < n_queries; t += SCORE_ROWS) {
+        const size_t rows = n_queries - t < SCORE_ROWS ? n_queries - t : SCORE_ROWS;
 
         for (size_t row = 0; row < SCORE_ROWS; row += 4) {
             if (head.d_padded == MAX_CHANNELS)

@@ -62,8 +62,9 @@ static inline void arrange(size_t n, size_t head_size, const float *key, const f
     }
 }
 
-static void attend(size_t n, size_t head_size, const float *query, const float *key,
-                   const float *value, size_t ld, float *context, size_t ldc, void *scratch)
+static void attend(size_t n_queries, size_t n, size_t head_size, const float *query,
+                   const float *key, const float *value, size_t ld, float *context, size_t ldc,
+                   void *scratch)
 {
     const size_t n_padded = (n + ATTENTION_PAD - 1) / ATTENTION_PAD * ATTENTION_PAD;
     const size_t d_padded = (head_size + ATTENTION_PAD - 1) / ATTENTION_PAD * ATTENTION_PAD;
@@ -71,8 +72,8 @@ static void attend(size_t n, size_t head_size, const float *query, const float *
     float *scores = values + n_padded * d_padded, *out = scores + ATTENTION_ROWS * n_padded;
 
     arrange(n, head_size, key, value, ld, n_padded, d_padded, keys, values);
-    for (size_t i = 0; i < n; i += 4) {
-        const size_t rows = n - i < 4 ? n - i : 4;
+    for (size_t i = 0; i < n_queries; i += 4) {
+        const size_t rows = n_queries - i < 4 ? n_queries - i : 4;
         const float *a[4];
 
         for (size_t row = 0; row < 4; row++) /* a row too many repeats the last one */

@@ -90,17 +90,19 @@ struct kernel { /* one table an instruction set */
      * turns[row][i], [n][head_size / 2][2]. Su et al. 2021, section 3.4.2. */
     void (*rotate)(size_t n, size_t head_size, const float *turns, float *x, size_t ld);
 
-    /* One head of one sequence: context = softmax(Q K^T / sqrt D) V for n tokens, whose
-     * queries, keys and values of D numbers are ld apart; context rows are ldc apart.
-     * No more of the n x n matrix exists at a time than a few rows. Vaswani et al. 2017,
-     * section 3.2. scratch: attention_scratch(n, head_size) bytes, starting at a
-     * multiple of 64. */
-    void (*attend)(size_t n, size_t head_size, const float *query, const float *key,
-                   const float *value, size_t ld, float *context, size_t ldc, void *scratch);
+    /* One head of one sequence: context = softmax(Q K^T / sqrt D) V for the keys and values
+     * of n tokens and as many queries or fewer, all of D numbers and ld apart; context rows
+     * are ldc apart. No more of the matrix of weights exists at a time than a few rows.
+     * Vaswani et al. 2017, section 3.2. scratch: attention_scratch(n, head_size) bytes,
+     * starting at a multiple of 64. */
+    void (*attend)(size_t n_queries, size_t n, size_t head_size, const float *query,
+                   const float *key, const float *value, size_t ld, float *context, size_t ldc,
+                   void *scratch);
     /* The same for a model with int8 weights: may round queries, keys, values and weights
      * to 8 bits. */
-    void (*attend_i8)(size_t n, size_t head_size, const float *query, const float *key,
-                      const float *value, size_t ld, float *context, size_t ldc, void *scratch);
+    void (*attend_i8)(size_t n_queries, size_t n, size_t head_size, const float *query,
+                      const float *key, const float *value, size_t ld, float *context,
+                      size_t ldc, void *scratch);
 
     /* x [n] as q [n] in 0..255 with the scale and zero point that its least and
      * greatest number and 0 ask for; 0 stays exact. */

@@ -206,8 +206,9 @@ static void multiply_16_f32(size_t n_in, const uint16_t *x, size_t n_low, const 
 static void multiply_f32(const struct matrix_f32 *w, size_t n_rows, const float *x, size_t ldx,
                          size_t n_in, enum epilogue epilogue, float *y, size_t ldy,
                          void *scratch);
-static void attend_i8(size_t n, size_t head_size, const float *query, const float *key,
-                      const float *value, size_t ld, float *context, size_t ldc, void *scratch);
+static void attend_i8(size_t n_queries, size_t n, size_t head_size, const float *query,
+                      const float *key, const float *value, size_t ld, float *context, size_t ldc,
+                      void *scratch);
 /* Both come after the loops, of which they use some. */
 
 #include "kernel/scan_vnni512.h"

@@ -131,14 +131,22 @@ static void normalize(const struct part *part, const struct layer_norm *norm, si
     barrier_wait(part->barrier);
 }
 
-static void apply_linear(const struct part *part, const struct linear *linear, size_t n,
-                         const float *x, enum epilogue epilogue, float *y)
+/* Outputs [from, to) of a layer; from is a multiple of I8_OUTPUTS. */
+static void apply_outputs(const struct part *part, const struct linear *linear, size_t from,
+                          size_t to, size_t n, const float *x, enum epilogue epilogue, float *y)
 {
     size_t first, end;
 
-    share(part, linear->n_out, I8_OUTPUTS, &first, &end);
-    linear_apply(linear, part->own->kernel, first, end, n, x, epilogue, &part->own->linear, y);
+    share(part, to - from, I8_OUTPUTS, &first, &end);
+    linear_apply(linear, part->own->kernel, from + first, from + end, n, x, epilogue,
+                 &part->own->linear, y);
     barrier_wait(part->barrier);
+}
+
+static void apply_linear(const struct part *part, const struct linear *linear, size_t n,
+                         const float *x, enum epilogue epilogue, float *y)
+{
+    apply_outputs(part, linear, 0, linear->n_out, n, x, epilogue, y);
 }
 
 /* The sum of a token's word, position, segment and task-type vectors. */
@@ -190,52 +198,93 @@ static void embed_tokens(const struct part *part, const struct token_batch *batc
         apply_linear(part, &weights->projection, n, embeddings, EPILOGUE_BIAS, encoder->hidden);
 }
 
+/* The first token of sequence i that is read, or the only one. */
+static size_t first_read(const struct token_batch *batch, size_t i)
+{
+    const size_t last = batch->start[i + 1] - 1, first = batch->start[i] + batch->n_skipped;
+
+    return batch->read == READ_LAST || first > last ? last : first;
+}
+
+/* Queries, keys and values of all tokens; of queries those that are read are enough, and they
+ * take the first rows, as the tokens' vectors then do. */
+static void project(const struct part *part, const struct layer *layer,
+                    const struct token_batch *batch, enum read_tokens read)
+{
+    const struct encoder *encoder = part->shared;
+    const size_t n = batch->start[batch->n_sequences];
+    const size_t hidden_size = encoder->model->config.hidden_size;
+    const struct linear *linear = &layer->query_key_value;
+    float *hidden = encoder->hidden, *rows = encoder->query_key_value;
+
+    if (read == READ_ALL) {
+        apply_linear(part, linear, n, hidden, EPILOGUE_BIAS, rows);
+        return;
+    }
+    /* From a whole panel on: with the last queries, which are then written over. */
+    apply_outputs(part, linear, hidden_size / I8_OUTPUTS * I8_OUTPUTS, 3 * hidden_size, n, hidden,
+                  EPILOGUE_BIAS, rows);
+    for (size_t i = 0; part->i == 0 && i < batch->n_sequences; i++)
+        memmove(hidden + i * hidden_size, hidden + first_read(batch, i) * hidden_size,
+                hidden_size * sizeof *hidden);
+    barrier_wait(part->barrier);
+    apply_outputs(part, linear, 0, hidden_size, batch->n_sequences, hidden, EPILOGUE_BIAS, rows);
+}
+
 /* Attention, head by head of each sequence. */
 static void attend_all(const struct part *part, const struct layer *layer,
-                       const struct token_batch *batch)
+                       const struct token_batch *batch, enum read_tokens read)
 {
     const struct encoder *encoder = part->shared;
     const struct model_config *config = &encoder->model->config;
-    void (*attend)(size_t, size_t, const float *, const float *, const float *, size_t, float *,
-                   size_t, void *) =
+    void (*attend)(size_t, size_t, size_t, const float *, const float *, const float *, size_t,
+                   float *, size_t, void *) =
         layer->query_key_value.f32.packed != NULL ? encoder->kernel->attend
                                                   : encoder->kernel->attend_i8;
     const size_t hidden_size = config->hidden_size, head_size = hidden_size / config->n_heads;
-    const size_t n_rotated = config->positions != POSITION_ROTARY ? 0 : config->rotary_value ? 3 : 2;
+    const size_t ld = 3 * hidden_size;
+    const float *turns = encoder->model->weights->turns;
     size_t first, end;
 
     share(part, config->n_heads, 1, &first, &end);
     for (size_t i = 0; i < batch->n_sequences; i++) {
         const size_t start = batch->start[i], n = batch->start[i + 1] - start;
-        float *rows = encoder->query_key_value + start * 3 * hidden_size;
+        const size_t row = read == READ_ALL ? start : i, n_queries = read == READ_ALL ? n : 1;
+        const size_t position = read == READ_ALL ? 0 : first_read(batch, i) - start;
 
         for (size_t head = first; head < end; head++) {
-            float *query = rows + head * head_size;
+            float *query = encoder->query_key_value + row * ld + head * head_size;
+            float *key = encoder->query_key_value + start * ld + head * head_size + hidden_size;
+            float *value = key + hidden_size;
 
             /* Rotated here, just before they are read, while they come to the cache. */
-            for (size_t j = 0; j < n_rotated; j++)
-                encoder->kernel->rotate(n, head_size, encoder->model->weights->turns,
-                                        query + j * hidden_size, 3 * hidden_size);
-            attend(n, head_size, query, query + hidden_size, query + 2 * hidden_size,
-                   3 * hidden_size, encoder->context + start * hidden_size + head * head_size,
-                   hidden_size, part->own->attention);
+            if (config->positions == POSITION_ROTARY) {
+                encoder->kernel->rotate(n_queries, head_size, turns + position * head_size, query,
+                                        ld);
+                encoder->kernel->rotate(n, head_size, turns, key, ld);
+                if (config->rotary_value)
+                    encoder->kernel->rotate(n, head_size, turns, value, ld);
+            }
+            attend(n_queries, n, head_size, query, key, value, ld,
+                   encoder->context + row * hidden_size + head * head_size, hidden_size,
+                   part->own->attention);
         }
     }
     barrier_wait(part->barrier);
 }
 
-/* Self-attention and feed-forward, each with its residual and normalised after it. */
+/* Self-attention and feed-forward, each with its residual and normalised after it, of the
+ * tokens whose output is read. */
 static void apply_layer(const struct part *part, const struct layer *layer,
-                        const struct token_batch *batch)
+                        const struct token_batch *batch, enum read_tokens read)
 {
     const struct encoder *encoder = part->shared;
-    const size_t n = batch->start[batch->n_sequences];
+    const size_t n = read == READ_ALL ? batch->start[batch->n_sequences] : batch->n_sequences;
     const size_t hidden_size = encoder->model->config.hidden_size;
     float *hidden = encoder->hidden, *attended = encoder->query_key_value;
 
-    apply_linear(part, &layer->query_key_value, n, hidden, EPILOGUE_BIAS,
-                 encoder->query_key_value);
-    attend_all(part, layer, batch);
+    project(part, layer, batch, read);
+    attend_all(part, layer, batch, read);
     /* Queries, keys and values are not needed any more: their memory takes the output. */
     apply_linear(part, &layer->attention_output, n, encoder->context, EPILOGUE_BIAS, attended);
     normalize(part, &layer->attention_norm, n, hidden_size, attended, hidden);
@@ -256,7 +305,8 @@ static void forward(const struct part *part, const struct token_batch *batch)
 
     embed_tokens(part, batch);
     for (size_t i = 0; i < weights->n_layers; i++)
-        apply_layer(part, &weights->layer[i], batch);
+        apply_layer(part, &weights->layer[i], batch,
+                    i + 1 < weights->n_layers ? READ_ALL : batch->read);
 }
 
 const float *encoder_forward(struct encoder *encoder, const struct token_batch *batch)
@@ -280,17 +330,29 @@ void encoder_forward_together(struct encoder *shared, struct encoder *own, size_
     forward(&part, batch);
 }
 
+/* Where the token vectors of sequence i are that are read. */
+struct rows {
+    size_t first, n;
+};
+
+static struct rows rows_read(const struct token_batch *batch, size_t i)
+{
+    const size_t first = first_read(batch, i);
+
+    return batch->read == READ_ALL ? (struct rows){ first, batch->start[i + 1] - first }
+                                   : (struct rows){ i, 1 };
+}
+
 void encoder_pool(struct encoder *encoder, const struct token_batch *batch, float *out)
 {
     const struct model_config *config = &encoder->model->config;
 
     for (size_t i = 0; i < batch->n_sequences; i++) {
-        const size_t n = batch->start[i + 1] - batch->start[i];
-        const size_t skipped = batch->n_skipped < n ? batch->n_skipped : n - 1;
+        const struct rows rows = rows_read(batch, i);
 
-        modules_apply(encoder->model->modules, encoder->kernel, n - skipped,
-                      encoder->hidden + (batch->start[i] + skipped) * config->hidden_size,
-                      encoder->pooled, out + i * config->dim);
+        modules_apply(encoder->model->modules, encoder->kernel, rows.n,
+                      encoder->hidden + rows.first * config->hidden_size, encoder->pooled,
+                      out + i * config->dim);
     }
 }
 
@@ -300,6 +362,7 @@ void encoder_classify(struct encoder *encoder, const struct token_batch *batch, 
     const size_t hidden_size = encoder->model->config.hidden_size;
 
     for (size_t i = 0; i < batch->n_sequences; i++)
-        head_apply(head, encoder->kernel, encoder->hidden + batch->start[i] * hidden_size,
-                   encoder->pooled, out + i * head_config(head)->n_labels);
+        head_apply(head, encoder->kernel,
+                   encoder->hidden + rows_read(batch, i).first * hidden_size, encoder->pooled,
+                   out + i * head_config(head)->n_labels);
 }

@@ -10,6 +10,7 @@
 #include "base/barrier.h"
 #include "base/error.h"
 #include "model/model.h"
+#include "model/pooling.h"
 
 struct encoder;
 
@@ -21,7 +22,8 @@ struct token_batch {
     const int32_t *input_ids;      /* [T] */
     const int32_t *token_type_ids; /* [T], or NULL: all 0 */
     const int32_t *task_type_ids;  /* [T], or NULL: all 0 */
-    size_t n_skipped; /* tokens at the start of each sequence that pooling leaves out */
+    size_t n_skipped; /* tokens at the start of each sequence that are not read */
+    enum read_tokens read; /* of the last layer; what is not read is not computed */
 };
 
 /* max_tokens: the largest T of a batch, at least the model's max_tokens. All
@@ -30,8 +32,9 @@ int encoder_new(const struct ernie_model *model, size_t max_tokens, struct encod
                 ernie_error *err);
 void encoder_free(struct encoder *encoder);
 
-/* The token vectors of the last layer, [T][H], valid until the next call. Every
- * id must be below the model's vocab_size (and types below theirs), every
+/* The token vectors of the last layer that are read, [T][H] or, of one a sequence,
+ * [n_sequences][H], valid until the next call. A sequence of no more than n_skipped tokens
+ * has its last one read. Every id must be below the model's vocab_size (and types below theirs), every
  * sequence at most max_positions long and none empty. */
 const float *encoder_forward(struct encoder *encoder, const struct token_batch *batch);
 /* The same again, of the last call. */
@@ -45,12 +48,11 @@ void encoder_forward_together(struct encoder *shared, struct encoder *own, size_
                               struct barrier *barrier, const struct token_batch *batch);
 
 /* After a forward pass of the batch: pooling and further modules as the model says, then
- * length 1: out [n_sequences][dim]. A sequence of no more than n_skipped tokens keeps its
- * last one. */
+ * length 1: out [n_sequences][dim]. */
 void encoder_pool(struct encoder *encoder, const struct token_batch *batch, float *out);
 
-/* After a forward pass of the batch: the logits of the model's head, which it must have,
- * out [n_sequences][n_labels]. */
+/* After a forward pass of the batch, of which READ_FIRST is enough: the logits of the model's
+ * head, which it must have, out [n_sequences][n_labels]. */
 void encoder_classify(struct encoder *encoder, const struct token_batch *batch, float *out);
 
 #endif

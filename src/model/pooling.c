@@ -61,6 +61,16 @@ static void pool(enum pooling_kind kind, size_t n, size_t hidden_size, const flo
     }
 }
 
+enum read_tokens pooling_reads(size_t n_ways, const enum pooling_kind *ways)
+{
+    for (size_t i = 1; i < n_ways; i++)
+        if (ways[i] != ways[0])
+            return READ_ALL;
+    return ways[0] == POOLING_CLS ? READ_FIRST
+           : ways[0] == POOLING_LAST_TOKEN ? READ_LAST
+                                           : READ_ALL;
+}
+
 void pooling_apply(size_t n_ways, const enum pooling_kind *ways, size_t n, size_t hidden_size,
                    const float *tokens, float *out)
 {
