@@ -6,7 +6,9 @@ libstore_la_SOURCES = \
 	sql/fts_tokenizer.c sql/fts_tokenizer.h \
 	sql/sqlite.h \
 	sql/statement.c sql/statement.h \
-	sql/store.c sql/store.h \
+	sql/store.c sql/store.h sql/store_parts.h \
+	sql/store_documents.c \
+	sql/store_roots.c \
 	sql/word_index.c sql/word_index.h
 nodist_libstore_la_SOURCES = sql/schema_sql.h sql/upgrade_1_2_sql.h sql/words_sql.h
 libstore_la_CPPFLAGS = $(AM_CPPFLAGS) -Isql $(SQLITE_CFLAGS)

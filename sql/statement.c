@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 
 /* ---- SQLite's errors as ours ------------------------------------------- */
 
@@ -136,6 +137,16 @@ void bind_bytes(struct query *query, int i, const void *bytes, size_t size)
 {
     if (query->code == SQLITE_OK)
         query->code = sqlite3_bind_blob64(query->statement, i, bytes, size, SQLITE_STATIC);
+}
+
+void bind_path(struct query *query, int i, const char *path)
+{
+    size_t size = strlen(path);
+
+    if (utf8_valid(path, size))
+        bind_sized_text(query, i, path, size);
+    else
+        bind_bytes(query, i, path, size);
 }
 
 int query_row(struct query *query)

@@ -51,6 +51,8 @@ void bind_integer(struct query *query, int i, int64_t value);
 void bind_sized_text(struct query *query, int i, const char *text, size_t size);
 void bind_text(struct query *query, int i, const char *text); /* NULL binds NULL */
 void bind_bytes(struct query *query, int i, const void *bytes, size_t size);
+/* The name of a file, which may be any bytes: text where it is UTF-8, else a BLOB. */
+void bind_path(struct query *query, int i, const char *path);
 
 /* Steps to the next row; 0 when there is none, or something failed. */
 int query_row(struct query *query);

@@ -1,6 +1,6 @@
 -- From schema version 1 to 2: what documents say of themselves, members of archives, pages
--- and headings, and what keyword search needs. It runs inside of a transaction that has found the version to be 1, and
--- runs as it is:
+-- and headings, and what keyword search needs. It runs inside of a transaction that has found
+-- the version to be 1, and runs as it is:
 --     sqlite3 notes.db < upgrade_1_2.sql
 --
 -- What is new is empty in the rows there are. extractor_version 0 says so: the next
