@@ -3,75 +3,20 @@
  * all threads, and these are then written in one transaction, each document whole. While
  * one batch of documents is with the encoder, the one before is written and the next
  * is read. */
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-#include <time.h>
+#include "ingest.h"
 
-#include "base/file.h"
+#include <string.h>
+
 #include "base/hash.h"
 #include "base/memory.h"
-#include "base/system.h"
 #include "base/utf8.h"
 #include "cut.h"
-#include "database.h"
-#include "document/extract.h"
-#include "document/helper.h"
-#include "embedder.h"
-#include "encode.h"
-#include "ingest.h"
+#include "ingest_parts.h"
 #include "model/model.h"
-#include "pace.h"
-#include "scan.h"
 
-/* A text larger than this is a log or a dump; it would fill the collection. */
-#define MAX_FILE_BYTES (64u << 20)
 /* Chunks embedded in one call for each thread: enough to share evenly, and few
  * enough that a request to stop is heard within a second or so. As many make a batch. */
 #define CHUNKS_PER_THREAD 32
-/* Documents of a batch at most. */
-#define MAX_JOBS 256
-
-/* One document between its file and its rows. */
-struct job {
-    struct store_document document; /* its strings are those of the job */
-    struct extract extract;
-    struct chunk_list chunks;
-    char *path; /* that document has, when it is a file's or a member's */
-    char *failure;
-    int same_bytes; /* as the store has: only the times are new */
-    int is_moved;   /* and document.id is that of a file that had another name */
-};
-
-/* Documents that are embedded together. */
-struct batch {
-    struct job *jobs; /* [MAX_JOBS] */
-    size_t n_jobs, n_chunks;
-    struct buffer passages; /* what is embedded of the chunks, one after another */
-    const char **texts; /* [n_chunks], with sizes and embeddings once the encoder has it */
-    size_t *sizes;
-    float *embeddings; /* [n_chunks][dim] */
-};
-
-struct ingest {
-    struct ernie_database *database;
-    const struct ernie_index_options *options;
-    struct ernie_index_report *report;
-    struct ernie_progress now;
-    struct pace pace;
-    struct scan scan;
-    ernie_encoder *encoder;
-    struct ernie_encode_options how; /* to embed: the passage prompt, the numbers kept */
-    size_t n_threads;
-    struct embedder *embedder;
-    struct tokenizer_scratch *scratch;
-    struct helper helper;  /* for complex formats */
-    unsigned told_missing; /* a bit for each format that nothing reads, once that was said */
-    uint8_t *head;         /* [DOCUMENT_FORMAT_BYTES], of the file at hand */
-    struct batch batches[2];
-    struct batch *filling;   /* the one that files become jobs of */
-    struct batch *embedding; /* the one that the encoder has, or NULL */
-};
 
 /* ---- progress ---------------------------------------------------------- */
 
@@ -108,8 +53,7 @@ static int report_scan(void *data, const char *path, const char *failure, ernie_
     return report_progress(ingest, path, failure, err);
 }
 
-/* A file is done, whatever became of it. */
-static int report_file(struct ingest *ingest, const char *path, uint64_t size_bytes,
+int ingest_report_file(struct ingest *ingest, const char *path, uint64_t size_bytes,
                        const char *failure, ernie_error *err)
 {
     ingest->now.n_files_done++;
@@ -117,9 +61,9 @@ static int report_file(struct ingest *ingest, const char *path, uint64_t size_by
     return report_progress(ingest, path, failure, err);
 }
 
-/* ---- text to chunks ---------------------------------------------------- */
+/* ---- jobs -------------------------------------------------------------- */
 
-static void job_reset(struct job *job)
+void job_reset(struct job *job)
 {
     extract_reset(&job->extract);
     chunk_list_reset(&job->chunks);
@@ -138,137 +82,13 @@ static int job_cut(struct job *job, struct ingest *ingest, ernie_error *err)
     return status;
 }
 
-/* ---- file to job ------------------------------------------------------- */
-
-static int64_t nanoseconds(struct timespec time)
-{
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return nanoseconds(now);
-}
-
-/* The first bytes of a file, from a descriptor that stays where it is. */
-static int read_head(int fd, const char *path, uint8_t *head, size_t *size, ernie_error *err)
-{
-    *size = 0;
-    while (*size < DOCUMENT_FORMAT_BYTES) {
-        ssize_t n = system_table.pread(fd, head + *size, DOCUMENT_FORMAT_BYTES - *size,
-                                       (off_t)*size);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_set_system(err, errno, path);
-        if (n == 0)
-            break;
-        *size += (size_t)n;
-    }
-    return ERNIE_OK;
-}
-
-/* The hash of a file that is too large to hold; it stays where it is. buffer
- * [DOCUMENT_FORMAT_BYTES]. */
-static int hash_file(int fd, const char *path, uint64_t size_bytes, uint8_t *buffer,
-                     struct hash *out, ernie_error *err)
-{
-    struct hasher *hasher = hasher_new();
-    uint64_t offset = 0;
-    int status = ERNIE_OK;
-
-    if (hasher == NULL)
-        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", path);
-    hasher_begin(hasher, (size_t)size_bytes);
-    while (offset < size_bytes) {
-        ssize_t n = system_table.pread(fd, buffer, DOCUMENT_FORMAT_BYTES, (off_t)offset);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            status = error_set_system(err, errno, path);
-        if (n <= 0)
-            break;
-        hasher_continue(hasher, buffer, (size_t)n);
-        offset += (uint64_t)n;
-    }
-    *out = hasher_result(hasher);
-    hasher_free(hasher);
-    return status;
-}
-
-/* A file that was opened: its bytes, unless another program reads them. */
-struct opened {
-    int fd; /* or -1 */
-    enum document_format format;
-    struct file file;
-};
-
-static void opened_reset(struct opened *opened)
-{
-    if (opened->fd >= 0)
-        system_table.close(opened->fd);
-    file_reset(&opened->file);
-}
-
-/* Opens the file, finds out what it is and reads or hashes it. Size and times come from the
- * descriptor, before its bytes: a change in between shows at the next look. */
-static int open_file(struct ingest *ingest, const struct scan_file *scanned,
-                     struct store_document *document, struct opened *out, ernie_error *err)
-{
-    struct hash hash;
-    struct stat st;
-    size_t head_size;
-    int status;
-
-    document->checked_ns = now_ns();
-    out->fd = walk_open(scanned->place->root, scanned->path, err);
-    if (out->fd < 0)
-        return err->code;
-    if (system_table.fstat(out->fd, &st) != 0)
-        return error_set_system(err, errno, scanned->path);
-    document->size_bytes = (uint64_t)st.st_size;
-    document->mtime_ns = nanoseconds(st.st_mtim);
-    document->ctime_ns = nanoseconds(st.st_ctim);
-    status = read_head(out->fd, scanned->path, ingest->head, &head_size, err);
-    if (status != ERNIE_OK)
-        return status;
-    out->format = document_format(scanned->path, ingest->head, head_size);
-    if (out->format == DOCUMENT_IMAGE && (ingest->options == NULL || !ingest->options->ocr))
-        out->format = DOCUMENT_UNKNOWN; /* whatever it is called */
-    if (out->format == DOCUMENT_UNKNOWN)
-        return ERNIE_OK;
-    if (!document_format_is_complex(out->format)) {
-        status = file_read_fd(out->fd, scanned->path, MAX_FILE_BYTES, &out->file, err);
-        if (status != ERNIE_OK)
-            return status;
-        hash = hash_of(out->file.data, out->file.size);
-    } else if (document->size_bytes > HELPER_MAX_FILE_BYTES) {
-        return error_set(err, ERNIE_EINVAL, "%s: larger than %d MiB", scanned->path,
-                         (int)(HELPER_MAX_FILE_BYTES >> 20));
-    } else {
-        status = hash_file(out->fd, scanned->path, document->size_bytes, ingest->head, &hash,
-                           err);
-        if (status != ERNIE_OK)
-            return status;
-    }
-    memcpy(document->hash, hash.bytes, sizeof document->hash);
-    return ERNIE_OK;
-}
-
-/* A document whose file cannot become text has a row that says why, so that it is
- * not tried again until the file changes. */
-static int job_fail(struct job *job, const char *why, ernie_error *err)
+int job_fail(struct job *job, const char *why, ernie_error *err)
 {
     job->failure = memory_copy_text(why, strlen(why));
     return job->failure != NULL ? ERNIE_OK : error_set(err, ERNIE_ENOMEM, "index: out of memory");
 }
 
-/* What the row of such a document says. */
+/* What the row of a document without text says. */
 static void job_set_failed(struct job *job)
 {
     extract_reset(&job->extract);
@@ -293,297 +113,6 @@ static int job_finish(struct job *job, struct ingest *ingest, ernie_error *err)
     job->document.language = job->extract.language;
     job->document.date = job->extract.date[0] != '\0' ? job->extract.date : NULL;
     return job_cut(job, ingest, err);
-}
-
-static int job_extract(struct job *job, const uint8_t *bytes, size_t size, ernie_error *err)
-{
-    int status = extract(job->document.path, bytes, size, &job->extract, err);
-
-    if (status == ERNIE_EFORMAT || status == ERNIE_EINVAL)
-        return job_fail(job, err->message, err);
-    return status;
-}
-
-/* Notes which row the document has now, if any (its id, else 0), and whether that
- * row is of the same bytes, read as they would be now. */
-static int is_stored(struct ingest *ingest, struct job *job, int *same_bytes, ernie_error *err)
-{
-    struct store_document known;
-    int found, status;
-
-    status = store_document_find(ingest->database->store, job->document.root_id,
-                                 job->document.path, &known, &found, err);
-    if (status != ERNIE_OK)
-        return status;
-    job->document.id = found ? known.id : 0;
-    *same_bytes = found && known.extractor_version >= job->document.extractor_version &&
-                  memcmp(known.hash, job->document.hash, sizeof known.hash) == 0;
-    return ERNIE_OK;
-}
-
-/* Gives the job to the batch that is being filled, and that to the encoder when it is
- * full. The caller's is empty then. */
-static int add_job(struct ingest *ingest, struct job *job, ernie_error *err);
-
-/* Bytes that this process takes apart itself. */
-static int take_text(struct ingest *ingest, struct job *job, const struct file *file,
-                     ernie_error *err)
-{
-    int status = ERNIE_OK;
-
-    if (!job->same_bytes)
-        status = job_extract(job, file->data, file->size, err);
-    return status == ERNIE_OK ? add_job(ingest, job, err) : status;
-}
-
-/* ---- files that helper programs read ----------------------------------- */
-
-/* One that is being read, and what of it is known so far. */
-struct complex_file {
-    struct ingest *ingest;
-    struct job *job; /* of the file itself */
-    int64_t row_id; /* of the file's row; 0: not there yet */
-};
-
-/* The documents in a container have its row's id in theirs. Until they are all written the
- * row has times that no file has: when this run is cut short, the next one reads the file
- * again, and finds what is there already. */
-static int make_container(struct complex_file *complex, ernie_error *err)
-{
-    struct store *store = complex->ingest->database->store;
-    const struct store_document container = { .root_id = complex->job->document.root_id,
-                                              .path = complex->job->document.path,
-                                              .title = "",
-                                              .format = complex->job->document.format,
-                                              .encoding = "" };
-    int status;
-
-    if (complex->row_id != 0)
-        return ERNIE_OK;
-    status = database_begin(complex->ingest->database, err);
-    if (status != ERNIE_OK)
-        return status;
-    status = store_document_put(store, &container, &complex->row_id, err);
-    if (status == ERNIE_OK)
-        status = store_commit(store, err);
-    if (status != ERNIE_OK)
-        store_rollback(store);
-    return status;
-}
-
-static void hash_buffer(struct hasher *hasher, const struct buffer *buffer)
-{
-    hasher_add(hasher, buffer->data != NULL ? buffer->data : "", buffer->size);
-}
-
-/* What tells a member's content from that of another time. */
-static int hash_member(const struct helper_document *member, struct store_document *out,
-                       ernie_error *err)
-{
-    struct hasher *hasher = hasher_new();
-    struct hash hash;
-
-    if (hasher == NULL)
-        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    if (member->extract != NULL) {
-        hash_buffer(hasher, &member->extract->text);
-        hash_buffer(hasher, &member->extract->title);
-        hash_buffer(hasher, &member->extract->author);
-        hash_buffer(hasher, &member->extract->headings);
-        hasher_add(hasher, member->extract->language, strlen(member->extract->language));
-        hasher_add(hasher, member->extract->date, strlen(member->extract->date));
-    } else {
-        hasher_add(hasher, member->failure, strlen(member->failure));
-    }
-    hash = hasher_result(hasher);
-    hasher_free(hasher);
-    memcpy(out->hash, hash.bytes, sizeof out->hash);
-    return ERNIE_OK;
-}
-
-/* What a helper program gave, into the job. Its strings are set when it has its place. */
-static int job_take(struct job *job, const struct helper_document *document, ernie_error *err)
-{
-    struct buffer why = { 0 };
-
-    if (document->extract != NULL) {
-        job->extract = *document->extract;
-        memset(document->extract, 0, sizeof *document->extract);
-        return ERNIE_OK;
-    }
-    buffer_append_text(&why, job->document.path);
-    buffer_append_text(&why, ": ");
-    buffer_append_text(&why, document->failure);
-    job->failure = buffer_take(&why);
-    return job->failure != NULL ? ERNIE_OK : error_set(err, ERNIE_ENOMEM, "index: out of memory");
-}
-
-static int take_member(struct complex_file *complex, const struct helper_document *member,
-                       ernie_error *err)
-{
-    struct job job = { .document = complex->job->document };
-    int status = make_container(complex, err);
-
-    if (status != ERNIE_OK)
-        return status;
-    job.path = path_join(complex->job->document.path, member->name);
-    if (job.path == NULL)
-        return error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    job.document.path = job.path;
-    job.document.container_id = complex->row_id;
-    job.document.format = NULL; /* its own is yet to be known */
-    job.document.size_bytes = member->size_bytes;
-    status = hash_member(member, &job.document, err);
-    if (status == ERNIE_OK)
-        status = is_stored(complex->ingest, &job, &job.same_bytes, err);
-    if (status == ERNIE_OK && !job.same_bytes)
-        status = job_take(&job, member, err);
-    if (status == ERNIE_OK)
-        status = add_job(complex->ingest, &job, err);
-    job_reset(&job);
-    return status;
-}
-
-static int take_document(void *data, const struct helper_document *document, ernie_error *err)
-{
-    struct complex_file *complex = data;
-
-    if (document->name[0] != '\0')
-        return take_member(complex, document, err);
-    return job_take(complex->job, document, err);
-}
-
-/* Documents of a path and below it stay as they are. */
-static int keep_below(struct ingest *ingest, const struct store_document *document,
-                      ernie_error *err)
-{
-    int64_t *ids;
-    size_t n;
-    int status = store_document_ids(ingest->database->store, document->root_id, document->path,
-                                    &ids, &n, err);
-
-    if (status != ERNIE_OK)
-        return status;
-    for (size_t i = 0; status == ERNIE_OK && i < n; i++)
-        if (id_set_add(&ingest->scan.kept, ids[i]) < 0)
-            status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    memory_free(ids);
-    return status;
-}
-
-/* A file that nothing here can read, for a reason that is this machine's: what was indexed
- * of it stays. Said once, since it is true of many files. */
-static int leave_out(struct ingest *ingest, const struct scan_file *scanned, const struct job *job,
-                     enum document_format format, const char *why, ernie_error *err)
-{
-    const unsigned bit = 1u << format;
-    const int is_told = (ingest->told_missing & bit) != 0;
-    struct buffer words = { 0 };
-    int status = keep_below(ingest, &job->document, err);
-
-    ingest->told_missing |= bit;
-    ingest->report->n_skipped++;
-    buffer_append_text(&words, scanned->path);
-    buffer_printf(&words, ": left out, and others like it: %s", why);
-    if (words.failed)
-        status = error_set(err, ERNIE_ENOMEM, "index: out of memory");
-    if (status == ERNIE_OK)
-        status = report_file(ingest, scanned->path, scanned->size_bytes,
-                             is_told ? NULL : words.data, err);
-    buffer_reset(&words);
-    return status;
-}
-
-/* A complex file and what is in it, each as a job; the file itself last, so that its row is
- * right only when those of its members are. */
-static int take_complex(struct ingest *ingest, const struct scan_file *scanned, struct job *job,
-                        const struct opened *opened, ernie_error *err)
-{
-    struct complex_file complex = { .ingest = ingest, .job = job };
-    ernie_error why;
-    int status;
-
-    job->document.format = document_format_name(opened->format);
-    if (job->same_bytes) {
-        status = keep_below(ingest, &job->document, err);
-        return status == ERNIE_OK ? add_job(ingest, job, err) : status;
-    }
-    status = helper_extract(&ingest->helper, opened->fd, scanned->path, opened->format,
-                            take_document, &complex, &why);
-    if (status == ERNIE_ENOTFOUND)
-        return leave_out(ingest, scanned, job, opened->format, why.message, err);
-    if (status != ERNIE_OK)
-        return error_set(err, status, "%s", why.message);
-    return add_job(ingest, job, err);
-}
-
-/* ---- any file ---------------------------------------------------------- */
-
-/* A file of a new name may be a document of before. */
-static int find_moved(struct ingest *ingest, const struct scan_file *scanned, struct job *job,
-                      ernie_error *err)
-{
-    int status = scan_find_moved(&ingest->scan, ingest->database->store, scanned,
-                                 job->document.hash, &job->document.id, err);
-
-    job->is_moved = job->same_bytes = status == ERNIE_OK && job->document.id != 0;
-    return status;
-}
-
-/* Makes the file, whose path it takes over, and the documents in it, jobs. One that becomes none (gone, nothing that
- * can be read, not readable now) is reported as done. */
-static int take_file(struct ingest *ingest, const struct scan_file *scanned, ernie_error *err)
-{
-    struct opened opened = { .fd = -1 };
-    struct job job = { 0 };
-    ernie_error why;
-    const char *failure = NULL;
-    int status, open_status;
-
-    job.path = scanned->path;
-    job.document.root_id = scanned->place->root_id;
-    job.document.path = job.path;
-    job.document.extractor_version = DOCUMENT_VERSION;
-    open_status = open_file(ingest, scanned, &job.document, &opened, &why);
-    status = is_stored(ingest, &job, &job.same_bytes, err);
-    if (status != ERNIE_OK)
-        goto done;
-
-    switch (open_status) {
-    case ERNIE_OK:
-        if (opened.format == DOCUMENT_UNKNOWN) {
-            ingest->report->n_skipped++;
-            break;
-        }
-        if (job.document.id == 0)
-            status = find_moved(ingest, scanned, &job, err);
-        if (status == ERNIE_OK)
-            status = document_format_is_complex(opened.format)
-                         ? take_complex(ingest, scanned, &job, &opened, err)
-                         : take_text(ingest, &job, &opened.file, err);
-        goto done;
-    case ERNIE_ENOTFOUND: /* deleted since the scan; nothing keeps its rows */
-        break;
-    case ERNIE_EINVAL: /* too large: so it stays until it changes. No hash either time, so
-                        * what is the same is known to be too large */
-        status = job_fail(&job, why.message, err);
-        if (status == ERNIE_OK)
-            status = add_job(ingest, &job, err);
-        goto done;
-    case ERNIE_ENOMEM:
-        status = error_set(err, ERNIE_ENOMEM, "%s", why.message);
-        goto done;
-    default: /* not readable at present: what was indexed of it stays */
-        ingest->report->n_failed++;
-        failure = why.message;
-        status = keep_below(ingest, &job.document, err);
-    }
-    if (status == ERNIE_OK)
-        status = report_file(ingest, scanned->path, scanned->size_bytes, failure, err);
-done:
-    opened_reset(&opened);
-    job_reset(&job);
-    return status;
 }
 
 /* ---- embedding --------------------------------------------------------- */
@@ -733,7 +262,7 @@ static int report_job(struct ingest *ingest, const struct job *job, ernie_error 
 
     if (document->container_id != 0) /* what was counted is the file it is in */
         return report_progress(ingest, document->path, job->failure, err);
-    return report_file(ingest, document->path, document->size_bytes, job->failure, err);
+    return ingest_report_file(ingest, document->path, document->size_bytes, job->failure, err);
 }
 
 /* What is committed is told of, all of it even when the first answer is to stop: so a caller
@@ -801,7 +330,7 @@ static int pass_on(struct ingest *ingest, ernie_error *err)
     return status;
 }
 
-static int add_job(struct ingest *ingest, struct job *job, ernie_error *err)
+int ingest_add_job(struct ingest *ingest, struct job *job, ernie_error *err)
 {
     struct batch *batch = ingest->filling;
     struct job *added = &batch->jobs[batch->n_jobs++];
@@ -903,7 +432,7 @@ static int embed_files(struct ingest *ingest, ernie_error *err)
 
         status = scan_file(&ingest->scan, pace_nth(i, n, stride), &file, err);
         if (status == ERNIE_OK)
-            status = take_file(ingest, &file, err);
+            status = ingest_take_file(ingest, &file, err);
     }
     return status == ERNIE_OK ? flush(ingest, err) : status;
 }
@@ -1010,9 +539,9 @@ int ernie_add_text(ernie_database *database, const char *name, const char *title
     job->document.root_id = STORE_NO_ROOT;
     job->document.extractor_version = DOCUMENT_VERSION;
     job->document.size_bytes = size;
-    job->document.checked_ns = now_ns();
+    job->document.checked_ns = ingest_now_ns();
     memcpy(job->document.hash, hash.bytes, sizeof job->document.hash);
-    status = is_stored(&ingest, job, &job->same_bytes, err);
+    status = ingest_look_up(&ingest, job, err);
     if (status == ERNIE_OK && !job->same_bytes)
         status = extract_given_text(job, title, text, size, err);
     if (status == ERNIE_OK && !job->same_bytes)

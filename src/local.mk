@@ -27,7 +27,9 @@ lib_LTLIBRARIES += libernie.la
 libernie_la_SOURCES = \
 	src/convert.c \
 	src/embedder.c src/embedder.h \
-	src/ingest.c src/ingest.h \
+	src/ingest.c src/ingest.h src/ingest_parts.h \
+	src/ingest_complex.c \
+	src/ingest_file.c \
 	src/mounts.c src/mounts.h \
 	src/pace.c src/pace.h \
 	src/quantize.c \

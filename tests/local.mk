@@ -208,7 +208,8 @@ check_pace_LDADD = $(CHECK_LIBS) -lm
 
 check_PROGRAMS += check_watch
 
-check_watch_SOURCES = tests/check_watch.c tests/faults.h tests/folder.h src/embedder.c src/ingest.c src/mounts.c \
+check_watch_SOURCES = tests/check_watch.c tests/faults.h tests/folder.h \
+	src/embedder.c src/ingest.c src/ingest_complex.c src/ingest_file.c src/mounts.c \
 	src/pace.c src/scan.c src/watch.c
 check_watch_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
 check_watch_LDADD = libsearch.la libencode.la libdocument.la libmodel.la libindex.la libkernel.la \
