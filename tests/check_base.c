@@ -25,6 +25,7 @@
 #include "base/system.h"
 #include "base/utf8.h"
 #include "faults.h"
+#include "suite.h"
 
 /* ---- half ---- */
 
@@ -786,11 +787,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    int n_failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(suite());
 }

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "document/charset.h"
 #include "document/extract.h"
+#include "suite.h"
 
 static ernie_error err;
 
@@ -198,16 +199,10 @@ int main(void)
 {
     Suite *s = suite_create("charset");
     TCase *tcase = tcase_create("charset");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_test(tcase, test_charsets_without_a_declaration);
     tcase_add_test(tcase, test_declarations_right_and_wrong);
     tcase_add_test(tcase, test_all_of_gb18030);
     suite_add_tcase(s, tcase);
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(s);
 }

@@ -14,6 +14,7 @@
 #include "ernie.h"
 #include "faults.h"
 #include "model/safetensors.h"
+#include "suite.h"
 
 static char folder[] = "/tmp/check_convert.XXXXXX";
 static ernie_error err;
@@ -439,8 +440,7 @@ int main(void)
 {
     Suite *s = suite_create("convert");
     TCase *t = tcase_create("convert");
-    SRunner *runner;
-    int n_failed;
+    int status;
 
     if (mkdtemp(folder) == NULL)
         return 1;
@@ -458,11 +458,8 @@ int main(void)
     tcase_add_test(t, test_running_out_of_memory_leaves_nothing);
     tcase_add_test(t, test_a_full_disk_leaves_nothing);
     suite_add_tcase(s, t);
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    status = run_suite(s);
     remove_all();
     rmdir(folder);
-    return n_failed > 0;
+    return status;
 }

@@ -5,6 +5,7 @@
 
 #include "ernie.h"
 #include "faults.h"
+#include "suite.h"
 
 static ernie_model *model;
 
@@ -151,8 +152,6 @@ int main(void)
 {
     Suite *s = suite_create("cut");
     TCase *chunks = tcase_create("chunks"), *vectors = tcase_create("vectors");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_checked_fixture(chunks, open_default_model, close_model);
     tcase_add_test(chunks, test_chunks_cover_the_text_in_order);
@@ -163,9 +162,5 @@ int main(void)
     tcase_add_test(vectors, test_a_vector_from_json_without_memory);
     suite_add_tcase(s, chunks);
     suite_add_tcase(s, vectors);
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(s);
 }

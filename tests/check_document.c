@@ -15,6 +15,7 @@
 #include "document/walk.h"
 #include "document/writer.h"
 #include "faults.h"
+#include "suite.h"
 
 static ernie_error err;
 
@@ -713,8 +714,6 @@ int main(void)
             test_running_out_of_memory_at_each_allocation } },
     };
     Suite *s = suite_create("document");
-    SRunner *runner;
-    int n_failed;
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         TCase *tcase = tcase_create(cases[i].name);
@@ -726,9 +725,5 @@ int main(void)
             tcase_add_test(tcase, cases[i].tests[j]);
         suite_add_tcase(s, tcase);
     }
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(s);
 }

@@ -12,6 +12,7 @@
 #include "faults.h"
 #include "model/encoder.h"
 #include "model/model.h"
+#include "suite.h"
 
 #define MAX_TOKENS 128
 #define MAX_SEQUENCES 16
@@ -502,11 +503,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    int n_failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(suite());
 }

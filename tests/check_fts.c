@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "faults.h"
 #include "sql/fts_tokenizer.h"
+#include "suite.h"
 #include "words/match.h"
 
 #define MAX_SENTENCES 100
@@ -436,8 +437,6 @@ int main(void)
 {
     Suite *suite = suite_create("fts");
     TCase *tcase = tcase_create("fts");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_test(tcase, test_each_substring_is_found_where_it_stands);
     tcase_add_test(tcase, test_traditional_finds_simplified_and_the_reverse);
@@ -451,9 +450,5 @@ int main(void)
     tcase_add_test(tcase, test_memory_running_out_is_said);
     tcase_add_test(tcase, test_options_are_refused);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "ernie.h"
 #include "faults.h"
+#include "suite.h"
 
 static ernie_model *model;
 static ernie_database *database;
@@ -202,11 +203,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    int n_failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(suite());
 }

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "ernie.h"
 #include "faults.h"
+#include "suite.h"
 
 #define N_SEQUENCES 5 /* lines of ids.txt, whose logits come first where there is one */
 #define MAX_TEXTS 32
@@ -360,8 +361,6 @@ int main(void)
 {
     Suite *s = suite_create("head");
     TCase *t = tcase_create("head");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_loop_test(t, test_logits_of_texts_and_pairs_equal_those_of_transformers, 0, N_NAMES);
     tcase_add_loop_test(t, test_probabilities, 0, N_NAMES);
@@ -375,9 +374,5 @@ int main(void)
     tcase_add_loop_test(t, test_running_out_of_memory_while_reading, 1, 3);
     tcase_add_loop_test(t, test_running_out_of_memory_at_each_allocation, 0, N_NAMES + 1);
     suite_add_tcase(s, t);
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(s);
 }

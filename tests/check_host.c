@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/pool.h"
 #include "ernie.h"
+#include "suite.h"
 
 #define N_TEXTS 6
 #define MAX_DIM 512
@@ -288,8 +289,6 @@ int main(void)
 {
     Suite *suite = suite_create("host");
     TCase *all = tcase_create("host");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_test(all, test_rounding_of_the_host_changes_nothing);
     tcase_add_test(all, test_threads_do_not_round_as_their_maker);
@@ -298,9 +297,5 @@ int main(void)
     tcase_add_test(all, test_a_forked_host_encodes_on);
     tcase_add_test(all, test_threads_that_cannot_be_started_are_done_without);
     suite_add_tcase(suite, all);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

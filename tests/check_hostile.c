@@ -20,6 +20,7 @@
 
 #include "base/buffer.h"
 #include "ernie.h"
+#include "suite.h"
 
 /* Besides twice the directory: the tree of a JSON file's 100,000 values at most (some 100
  * bytes each, where "1," is two in the file), the places of 16,384 tensors (112 bytes), the
@@ -1454,8 +1455,6 @@ int main(void)
 {
     Suite *suite = suite_create("hostile");
     TCase *all = tcase_create("directories");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_unchecked_fixture(all, make_folder, remove_folder);
     tcase_add_test(all, test_the_good_model_is_opened);
@@ -1479,11 +1478,7 @@ int main(void)
     tcase_add_test(all, test_files_that_change_meanwhile);
     tcase_add_test(all, test_there_were_enough);
     suite_add_tcase(suite, all);
-    runner = srunner_create(suite);
     /* Each case has a process of its own already, and all are counted in this one. */
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    setenv("CK_FORK", "no", 1);
+    return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "faults.h"
 #include "index/index.h"
+#include "suite.h"
 #include "table.h"
 
 static ernie_error err;
@@ -705,8 +706,6 @@ int main(void)
     Suite *suite = suite_create("index");
     TCase *flat = tcase_create("flat"), *kind = tcase_create("kinds");
     TCase *building = tcase_create("building"), *threads = tcase_create("threads");
-    SRunner *runner = srunner_create(suite);
-    int n_failed;
 
     tcase_add_test(flat, test_flat_is_exact_for_every_number_of_vectors);
     tcase_add_test(flat, test_flat_passes_over_rows_that_are_gone);
@@ -728,8 +727,5 @@ int main(void)
     suite_add_tcase(suite, building);
     tcase_add_loop_test(threads, test_threads_search_while_one_adds, 0, 2);
     suite_add_tcase(suite, threads);
-    srunner_run_all(runner, CK_ENV);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -15,6 +15,7 @@
 #include "base/system.h"
 #include "faults.h"
 #include "index/index_file.h"
+#include "suite.h"
 #include "table.h"
 
 static ernie_error err;
@@ -835,8 +836,6 @@ int main(void)
     Suite *suite = suite_create("index_file");
     TCase *file = tcase_create("file"), *wrong = tcase_create("wrong");
     TCase *failing = tcase_create("failing"), *seal = tcase_create("key");
-    SRunner *runner = srunner_create(suite);
-    int n_failed;
 
     tcase_add_checked_fixture(file, make_directory, remove_directory);
     tcase_add_test(file, test_a_saved_index_loads_as_it_was);
@@ -867,8 +866,5 @@ int main(void)
     tcase_add_test(seal, test_a_key_that_cannot_be_made_is_an_error_and_leaves_nothing);
     tcase_add_test(seal, test_the_code_is_the_one_described);
     suite_add_tcase(suite, seal);
-    srunner_run_all(runner, CK_ENV);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "extractor/jail.h"
+#include "suite.h"
 
 enum { DONE = 40, REFUSED, UNCONFINED };
 
@@ -258,8 +259,6 @@ int main(void)
 {
     Suite *s = suite_create("jail");
     TCase *tcase = tcase_create("jail");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_test(tcase, test_what_no_reader_needs_ends_the_process);
     tcase_add_test(tcase, test_what_libraries_try_is_refused);
@@ -269,9 +268,5 @@ int main(void)
     tcase_add_test(tcase, test_a_process_may_give_up);
     tcase_add_test(tcase, test_other_descriptors_are_closed);
     suite_add_tcase(s, tcase);
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(s);
 }

@@ -7,6 +7,7 @@
 
 #include "kernel/kernel.h"
 #include "kernel/pack.h"
+#include "suite.h"
 
 #define MAX_N 100
 
@@ -487,8 +488,6 @@ int main(void)
                              test_multiply_f32_on_every_tail, test_scan_i8_on_every_width };
     Suite *s = suite_create("kernel");
     TCase *loops = tcase_create("loops"), *others = tcase_create("blas");
-    SRunner *runner;
-    int n_failed;
 
     n_kernels = kernel_list(kernels);
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
@@ -496,9 +495,5 @@ int main(void)
     suite_add_tcase(s, loops);
     tcase_add_test(others, test_pick_gives_one_that_runs_here);
     suite_add_tcase(s, others);
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(s);
 }

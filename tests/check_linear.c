@@ -18,6 +18,7 @@
 #include "document/extract.h"
 #include "ernie.h"
 #include "model/model.h"
+#include "suite.h"
 
 /* Bytes of the shorter of the two texts; the longer has twice as many. */
 #define SIZE 100000
@@ -334,8 +335,6 @@ int main(void)
 {
     Suite *suite = suite_create("linear");
     TCase *all = tcase_create("work");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_checked_fixture(all, open_model, close_model);
     tcase_add_test(all, test_twice_the_text_is_twice_the_work);
@@ -344,9 +343,5 @@ int main(void)
     tcase_add_test(all, test_deep_lists_end_soon);
     tcase_add_test(all, test_ten_megabytes_are_encoded_as_fast_as_ten_kilobytes);
     suite_add_tcase(suite, all);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

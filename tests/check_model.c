@@ -13,6 +13,7 @@
 #include "faults.h"
 #include "model/model.h"
 #include "model/safetensors.h"
+#include "suite.h"
 
 static char folder[64];
 static ernie_error err;
@@ -544,17 +545,11 @@ int main(void)
     };
     Suite *s = suite_create("model");
     TCase *tcase = tcase_create("model");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_checked_fixture(tcase, make_folder, remove_folder);
     tcase_set_timeout(tcase, 120);
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
         tcase_add_test(tcase, tests[i]);
     suite_add_tcase(s, tcase);
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(s);
 }

@@ -11,6 +11,7 @@
 #include "ernie.h"
 #include "faults.h"
 #include "model/model.h"
+#include "suite.h"
 
 #define N_TEXTS 4
 
@@ -454,8 +455,6 @@ int main(void)
     };
     Suite *s = suite_create("modules");
     TCase *tcase = tcase_create("modules");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_checked_fixture(tcase, make_folder, remove_folder);
     tcase_set_timeout(tcase, 120);
@@ -464,9 +463,5 @@ int main(void)
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
         tcase_add_test(tcase, tests[i]);
     suite_add_tcase(s, tcase);
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(s);
 }

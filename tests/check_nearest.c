@@ -22,6 +22,7 @@
 #include "faults.h"
 #include "nearest.h"
 #include "sql/store.h"
+#include "suite.h"
 #include "table.h"
 
 enum { DIM = 12 };
@@ -1321,8 +1322,6 @@ int main(void)
     TCase *rows = tcase_create("rows"), *past = tcase_create("past");
     TCase *saving = tcase_create("saving"), *threads = tcase_create("threads");
     TCase *killed = tcase_create("killed");
-    SRunner *runner = srunner_create(suite);
-    int n_failed;
 
     tcase_add_checked_fixture(rows, make_folder, remove_folder);
     tcase_add_test(rows, test_what_is_committed_is_found);
@@ -1359,8 +1358,5 @@ int main(void)
     tcase_add_checked_fixture(killed, make_folder, remove_folder);
     tcase_add_test(killed, test_a_killed_writer_leaves_a_database_that_answers_right);
     suite_add_tcase(suite, killed);
-    srunner_run_all(runner, CK_ENV);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -19,6 +19,7 @@
 #include "extractor/package.h"
 #include "extractor/properties.h"
 #include "faults.h"
+#include "suite.h"
 #include "zip.h"
 
 typedef int (*extract_fn)(struct writer *, const uint8_t *, size_t, ernie_error *);
@@ -1359,16 +1360,10 @@ int main(void)
     };
     Suite *s = suite_create("office");
     TCase *tcase = tcase_create("office");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_checked_fixture(tcase, clean, clean);
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
         tcase_add_loop_test(tcase, tests[i].test, 0, tests[i].n > 0 ? tests[i].n : 1);
     suite_add_tcase(s, tcase);
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(s);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "pace.h"
+#include "suite.h"
 
 START_TEST(test_each_file_is_taken_once)
 {
@@ -120,8 +121,6 @@ int main(void)
 {
     Suite *s = suite_create("pace");
     TCase *tcase = tcase_create("pace");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_test(tcase, test_each_file_is_taken_once);
     tcase_add_test(tcase, test_few_files_are_taken_as_they_come);
@@ -129,9 +128,5 @@ int main(void)
     tcase_add_test(tcase, test_what_is_left_is_known_after_a_tenth);
     tcase_add_test(tcase, test_nothing_is_told_too_early);
     suite_add_tcase(s, tcase);
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(s);
 }

@@ -8,6 +8,7 @@
 #include "document/extract.h"
 #include "document/metadata.h"
 #include "faults.h"
+#include "suite.h"
 
 static void extract_text(const char *name, const char *text, struct extract *out)
 {
@@ -456,8 +457,6 @@ int main(void)
         { "memory", { test_running_out_of_memory_at_each_allocation } },
     };
     Suite *s = suite_create("plain");
-    SRunner *runner;
-    int n_failed;
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         TCase *tcase = tcase_create(cases[i].name);
@@ -466,9 +465,5 @@ int main(void)
             tcase_add_test(tcase, cases[i].tests[j]);
         suite_add_tcase(s, tcase);
     }
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(s);
 }

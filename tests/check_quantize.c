@@ -12,6 +12,7 @@
 #include "ernie.h"
 #include "faults.h"
 #include "model/linear.h"
+#include "suite.h"
 
 static char folder[] = "/tmp/check_quantize.XXXXXX";
 static ernie_error err;
@@ -218,8 +219,7 @@ int main(void)
 {
     Suite *s = suite_create("quantize");
     TCase *t = tcase_create("quantize");
-    SRunner *runner;
-    int n_failed;
+    int status;
 
     if (mkdtemp(folder) == NULL)
         return 1;
@@ -231,11 +231,8 @@ int main(void)
     tcase_add_test(t, test_running_out_of_memory_leaves_nothing);
     tcase_add_test(t, test_a_full_disk_leaves_nothing);
     suite_add_tcase(s, t);
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    status = run_suite(s);
     clear();
     rmdir(folder);
-    return n_failed > 0;
+    return status;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
+
 static sqlite3 *connection;
 
 static void open_connection(void)
@@ -114,17 +116,11 @@ int main(void)
 {
     Suite *s = suite_create("register");
     TCase *t = tcase_create("register");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_checked_fixture(t, open_connection, close_connection);
     tcase_add_test(t, test_a_registered_model_classifies);
     tcase_add_test(t, test_sql_names_no_path);
     tcase_add_test(t, test_models_in_the_directory_of_the_environment);
     suite_add_tcase(s, t);
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(s);
 }

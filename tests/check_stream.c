@@ -9,6 +9,7 @@
 #include "faults.h"
 #include "index/codes.h"
 #include "index/stream.h"
+#include "suite.h"
 
 #define MAX_DIM 400
 
@@ -305,8 +306,6 @@ int main(void)
 {
     Suite *s = suite_create("stream");
     TCase *codes = tcase_create("codes"), *streams = tcase_create("streams");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_loop_test(codes, test_no_cosine_exceeds_its_bound, 0, 9);
     tcase_add_test(codes, test_a_vector_without_direction_is_refused);
@@ -315,9 +314,5 @@ int main(void)
     tcase_add_test(streams, test_few_rows_are_scored);
     tcase_add_test(streams, test_candidates_may_come_later_and_twice);
     suite_add_tcase(s, streams);
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(s);
 }

@@ -16,6 +16,7 @@
 #include "model/normalize.h"
 #include "model/tokenizer.h"
 #include "model/vocab.h"
+#include "suite.h"
 
 #define N_SETTINGS    7
 #define N_LINES       20480
@@ -860,10 +861,8 @@ static TCase *tcase(Suite *suite, const char *name)
 int main(void)
 {
     Suite *suite = suite_create("tokenizer");
-    SRunner *runner = srunner_create(suite);
     TCase *ids = tcase(suite, "ids"), *limits = tcase(suite, "limits");
     TCase *special = tcase(suite, "special"), *tokenize = tcase(suite, "tokenize");
-    int n_failed;
 
     tcase_add_test(ids, test_tricky_lines_have_the_references_ids);
     tcase_add_test(ids, test_generated_lines_have_the_references_ids);
@@ -881,8 +880,5 @@ int main(void)
     tcase_add_test(tokenize, test_no_limit_keeps_all);
     tcase_add_test(tokenize, test_too_small_a_limit_is_refused);
     tcase_add_test(tokenize, test_every_failed_allocation_is_reported);
-    srunner_run_all(runner, CK_ENV);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

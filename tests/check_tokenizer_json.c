@@ -12,6 +12,7 @@
 #include "model/model.h"
 #include "model/tokenize.h"
 #include "model/tokenizer_json.h"
+#include "suite.h"
 
 static const char wordpiece[] =
     "{\"added_tokens\": [\n"
@@ -338,8 +339,7 @@ int main(void)
 {
     Suite *suite = suite_create("tokenizer_json");
     TCase *all = tcase_create("tokenizer_json");
-    SRunner *runner;
-    int n_failed;
+    int status;
 
     if (mkdtemp(folder) == NULL)
         return EXIT_FAILURE;
@@ -350,10 +350,7 @@ int main(void)
     tcase_add_test(all, test_roberta_puts_two_ends_between_two_texts);
     tcase_add_test(all, test_the_tokenizer_class_says_which_file_counts);
     suite_add_tcase(suite, all);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    status = run_suite(suite);
     remove_folder();
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return status;
 }

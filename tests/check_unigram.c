@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "faults.h"
 #include "model/charsmap.h"
+#include "suite.h"
 #include "unigram_file.h"
 
 #define MAX_IDS 4096
@@ -487,9 +488,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("unigram");
-    SRunner *runner = srunner_create(suite);
     TCase *reading = tcase_create("reading"), *faults = tcase_create("faults");
-    int n_failed;
 
     suite_add_tcase(suite, reading);
     suite_add_tcase(suite, faults);
@@ -504,8 +503,5 @@ int main(void)
     tcase_add_test(faults, test_bad_charsmaps_are_refused);
     tcase_add_test(faults, test_a_charsmap_looks_only_where_its_strings_are);
     tcase_add_loop_test(faults, test_every_failed_allocation_is_reported, 0, N_NAMES);
-    srunner_run_all(runner, CK_ENV);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

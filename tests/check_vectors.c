@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "suite.h"
+
 /* ---- numbers, the same in every run ------------------------------------ */
 
 static uint64_t state;
@@ -886,8 +888,6 @@ int main(void)
 {
     Suite *suite = suite_create("vectors");
     TCase *tcase = tcase_create("vectors");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_checked_fixture(tcase, make_folder, remove_folder);
     tcase_set_timeout(tcase, 300);
@@ -903,9 +903,5 @@ int main(void)
     tcase_add_test(tcase, test_halves_of_vectors);
     tcase_add_test(tcase, test_declarations_that_are_none);
     suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "model/vocab.h"
+#include "suite.h"
 
 static char path[] = "check_vocab-XXXXXX";
 
@@ -271,9 +272,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("vocab");
-    SRunner *runner = srunner_create(suite);
     TCase *words = tcase_create("words"), *files = tcase_create("files");
-    int n_failed;
 
     tcase_add_checked_fixture(words, make_path, remove_path);
     tcase_add_checked_fixture(files, make_path, remove_path);
@@ -290,8 +289,5 @@ int main(void)
     tcase_add_test(files, test_bad_files_are_refused);
     tcase_add_test(files, test_too_large_a_file_is_refused);
     tcase_add_test(files, test_every_failed_allocation_is_reported);
-    srunner_run_all(runner, CK_ENV);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -15,6 +15,7 @@
 #include "faults.h"
 #include "model/model.h"
 #include "model/safetensors.h"
+#include "suite.h"
 
 #define MAX_WIDTH 64
 
@@ -253,8 +254,7 @@ int main(void)
 {
     Suite *s = suite_create("vocabulary");
     TCase *t = tcase_create("vocabulary");
-    SRunner *runner;
-    int n_failed;
+    int status;
 
     if (mkdtemp(folder) == NULL)
         return 1;
@@ -264,11 +264,8 @@ int main(void)
     tcase_add_loop_test(t, test_running_out_of_memory_leaves_nothing, 0, N_SOURCES);
     tcase_add_loop_test(t, test_a_full_disk_leaves_nothing, 3, N_SOURCES);
     suite_add_tcase(s, t);
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    status = run_suite(s);
     clear();
     rmdir(folder);
-    return n_failed > 0;
+    return status;
 }

@@ -1,46 +1,6 @@
 #!/bin/sh
 # Virtual tables of texts (USING ernie(title, body, …)) in the stock sqlite3 shell.
-. "${srcdir:-.}/tests/cli.sh"
-sqlite=${SQLITE3:-sqlite3}
-if ! command -v "$sqlite" >/dev/null; then
-	echo "skipped: no sqlite3 shell"
-	exit 77
-fi
-build=$(cd "$builddir" && pwd)
-extension=$build/ernie.so
-model=$(cd "$srcdir" && pwd)/models/ernie-micro-zh-en
-ERNIE_MODEL=$model
-export ERNIE_MODEL
-cd "$work" || exit 99
-if readelf -d "$extension" | grep -q libasan; then
-	preload=$(${CC:-cc} -print-file-name=libasan.so)
-	ASAN_OPTIONS=detect_leaks=0
-	export ASAN_OPTIONS
-else
-	preload=
-fi
-
-db=$work/a.db
-sql() {
-	LD_PRELOAD=$preload "$sqlite" -batch -bail "$db" ".load $extension" "$@" \
-		>"$work/out" 2>"$work/err" </dev/null
-}
-
-# gives EXPECTED STATEMENT...
-gives() {
-	expected=$1
-	shift
-	sql "$@" && [ "$(cat out)" = "$expected" ] && return 0
-	echo "expected: $expected"
-	return 1
-}
-
-# refuses WORDS STATEMENT...
-refuses() {
-	words=$1
-	shift
-	! sql "$@" && grep -qF -- "$words" err
-}
+. "${srcdir:-.}/tests/extension.sh"
 
 ai="('AI', '深度学习让计算机从大量数据中学会识别图像和语音。', 2020, 'science')"
 tea="('茶', '绿茶怕烫，水温八十度左右最好。', 2021, 'food')"

@@ -18,6 +18,7 @@
 #include "ernie.h"
 #include "faults.h"
 #include "folder.h"
+#include "suite.h"
 
 static ernie_error err;
 static struct system_table real_system;
@@ -753,11 +754,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    int n_failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(suite());
 }

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "faults.h"
 #include "sql/store.h"
+#include "suite.h"
 
 #define DIM 4
 #define MAX_LINES 128
@@ -498,11 +499,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    int n_failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed > 0;
+    return run_suite(suite());
 }

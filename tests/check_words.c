@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "faults.h"
+#include "suite.h"
 #include "words/marker.h"
 #include "words/match.h"
 #include "words/words.h"
@@ -565,8 +566,6 @@ int main(void)
     Suite *suite = suite_create("words");
     TCase *cut = tcase_create("cut"), *query = tcase_create("query"), *size = tcase_create("size"),
           *marks = tcase_create("marks");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_test(cut, test_chinese_is_pairs_and_characters);
     tcase_add_test(cut, test_more_behind_a_run_keeps_its_last_character);
@@ -602,9 +601,5 @@ int main(void)
     suite_add_tcase(suite, query);
     suite_add_tcase(suite, marks);
     suite_add_tcase(suite, size);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -5,6 +5,7 @@ AM_TESTS_ENVIRONMENT = CK_DEFAULT_TIMEOUT=600 ; export CK_DEFAULT_TIMEOUT ; \
 	XDG_STATE_HOME='$(abs_builddir)/state' ; export XDG_STATE_HOME ; srcdir='$(srcdir)' builddir='$(builddir)' SQLITE3='$(SQLITE3)' ; \
 	export srcdir builddir SQLITE3 ;
 TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS)
+EXTRA_DIST += tests/suite.h
 
 if HAVE_CHECK
 check_PROGRAMS += check_base
@@ -342,7 +343,7 @@ EXTRA_DIST += tests/check_cli.sh tests/cli.sh tests/compare_encoder.py \
 tests/check_cli.log: ernie$(EXEEXT)
 
 check_SCRIPTS += tests/check_extension.sh
-EXTRA_DIST += tests/check_extension.sh
+EXTRA_DIST += tests/check_extension.sh tests/extension.sh
 
 check_SCRIPTS += tests/check_vtab.sh
 EXTRA_DIST += tests/check_vtab.sh
