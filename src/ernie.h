@@ -486,6 +486,31 @@ ERNIE_API void ernie_hits_free(struct ernie_hits *hits);
 ERNIE_API int ernie_snippet(ernie_database *database, const char *query, int64_t chunk_id,
                             char **out, ernie_error *err);
 
+/* How well a collection answers, from 0 to 1: means over the queries of what trec_eval has for
+ * each. */
+struct ernie_quality {
+    size_t n_queries; /* that some document answers: the others do not count */
+    double ndcg_10;   /* Järvelin & Kekäläinen 2002 */
+    double mrr_10;    /* 1 / the rank of the first that answers, among ten */
+    double recall_1, recall_10, recall_100; /* the part of those that answer, found among so many */
+};
+
+/* Asks queries and compares the hits with judgements, both as the lines of files that retrieval
+ * sets come in; empty ones are passed over.
+ *
+ *   queries     [n_queries]     {"_id": "q1", "text": "..."} (BEIR), or "q1<TAB>text"
+ *   judgements  [n_judgements]  "query<TAB>document<TAB>score" (BEIR, with its first line or
+ *                               without), or "query 0 document score" (TREC); a score of 1 or
+ *                               more answers
+ *
+ * A document is called by its name, or by any end of its path: "d7.txt" is ".../corpus/d7.txt".
+ * Of options, which may be NULL, k and what is about chunks and snippets do not count.
+ * ERNIE_EFORMAT: a line is none of these. ERNIE_ENOTFOUND: no query counts. */
+ERNIE_API int ernie_quality(ernie_database *database, size_t n_queries, const char *const *queries,
+                            size_t n_judgements, const char *const *judgements,
+                            const struct ernie_search_options *options, struct ernie_quality *out,
+                            ernie_error *err);
+
 /* JSON of a hit (an object), of hits (an array), of any text (a quoted string).
  * Release with ernie_free. */
 ERNIE_API int ernie_hit_to_json(const struct ernie_hit *hit, char **out, ernie_error *err);

@@ -32,6 +32,7 @@ libernie_la_SOURCES = \
 	src/ingest_file.c \
 	src/mounts.c src/mounts.h \
 	src/pace.c src/pace.h \
+	src/quality.c \
 	src/quantize.c \
 	src/vocabulary.c \
 	src/reembed.c \

@@ -178,6 +178,16 @@ check_cut_SOURCES = tests/check_cut.c tests/faults.h
 check_cut_CPPFLAGS = $(TEST_CPPFLAGS)
 check_cut_LDADD = libsearch.la libencode.la libchunk.la libmodel.la libkernel.la libbase.la \
 	$(CHECK_LIBS)
+
+check_PROGRAMS += check_quality
+
+check_quality_SOURCES = tests/check_quality.c tests/faults.h src/quality.c \
+	src/embedder.c src/ingest.c src/ingest_complex.c src/ingest_file.c src/mounts.c \
+	src/pace.c src/scan.c
+check_quality_CPPFLAGS = $(TEST_CPPFLAGS)
+check_quality_LDADD = libsearch.la libencode.la libdocument.la libmodel.la libindex.la libkernel.la \
+	libstore.la libbase.la $(CHECK_LIBS) -lm
+
 check_PROGRAMS += check_nearest
 
 check_nearest_SOURCES = tests/check_nearest.c tests/faults.h tests/table.h
