@@ -15,6 +15,23 @@
 /* The code point at the start of text [size > 0] and, in n_bytes (1 to 4), how
  * many bytes it takes. valid, when not NULL, is set to 0 where they are not UTF-8. */
 uint32_t utf8_decode(const char *text, size_t size, size_t *n_bytes, int *valid);
+/* The same, quick for what nearly every text is made of: ASCII and Chinese. */
+static inline uint32_t utf8_decode_quick(const char *text, size_t size, size_t *n_bytes)
+{
+    const unsigned char *s = (const unsigned char *)text;
+
+    if (s[0] < 0x80) {
+        *n_bytes = 1;
+        return s[0];
+    }
+    /* E0 and ED begin overlong forms and surrogates as well. */
+    if (s[0] > 0xe0 && s[0] < 0xf0 && s[0] != 0xed && size >= 3 && (s[1] & 0xc0) == 0x80 &&
+        (s[2] & 0xc0) == 0x80) {
+        *n_bytes = 3;
+        return (s[0] & 0x0fu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu);
+    }
+    return utf8_decode(text, size, n_bytes, NULL);
+}
 
 /* Writes the code point's bytes (1 to 4) and returns their number. */
 size_t utf8_encode(uint32_t code_point, char out[4]);

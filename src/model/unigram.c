@@ -63,24 +63,6 @@ struct walk {
     size_t n_ids, max_ids;
 };
 
-/* utf8_decode for what nearly every text is made of, ready to be inlined. */
-static inline uint32_t decode(const char *text, size_t size, size_t *n_bytes)
-{
-    const unsigned char *s = (const unsigned char *)text;
-
-    if (s[0] < 0x80) {
-        *n_bytes = 1;
-        return s[0];
-    }
-    /* E0 and ED begin overlong forms and surrogates as well. */
-    if (s[0] > 0xe0 && s[0] < 0xf0 && s[0] != 0xed && size >= 3 && (s[1] & 0xc0) == 0x80 &&
-        (s[2] & 0xc0) == 0x80) {
-        *n_bytes = 3;
-        return (s[0] & 0x0fu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu);
-    }
-    return utf8_decode(text, size, n_bytes, NULL);
-}
-
 /* The edge's place in the table, or the empty one where it belongs. */
 static inline struct edge *find_edge(const struct unigram *unigram, uint32_t parent,
                                      uint32_t code_point)
@@ -251,7 +233,8 @@ int32_t unigram_find(const struct unigram *unigram, const char *text, size_t siz
     size_t n;
 
     for (size_t i = 0; i < size; i += n) {
-        const struct edge *edge = find_edge(unigram, node, decode(text + i, size - i, &n));
+        const uint32_t c = utf8_decode_quick(text + i, size - i, &n);
+        const struct edge *edge = find_edge(unigram, node, c);
 
         if (edge->child == 0)
             return -1;
@@ -338,7 +321,8 @@ static inline size_t step(struct walk *walk, size_t place, size_t size)
     int is_unknown = 1;
 
     for (size_t i = place; i < size;) {
-        const struct edge *edge = find_edge(unigram, node, decode(walk->word + i, size - i, &n));
+        const uint32_t c = utf8_decode_quick(walk->word + i, size - i, &n);
+        const struct edge *edge = find_edge(unigram, node, c);
 
         if (i == place)
             n_first = n;

@@ -231,24 +231,6 @@ INLINE void add_normalized(struct walk *walk, int traced, const struct normaliza
     }
 }
 
-/* utf8_decode for what nearly every text is made of, ready to be inlined. */
-static inline uint32_t decode(const char *text, size_t size, size_t *n_bytes)
-{
-    const unsigned char *s = (const unsigned char *)text;
-
-    if (s[0] < 0x80) {
-        *n_bytes = 1;
-        return s[0];
-    }
-    /* E0 and ED begin overlong forms and surrogates as well. */
-    if (s[0] > 0xe0 && s[0] < 0xf0 && s[0] != 0xed && size >= 3 && (s[1] & 0xc0) == 0x80 &&
-        (s[2] & 0xc0) == 0x80) {
-        *n_bytes = 3;
-        return (s[0] & 0x0fu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu);
-    }
-    return utf8_decode(text, size, n_bytes, NULL);
-}
-
 /* ---- the straight way: as the text is read ------------------------------ */
 
 /* The rest of a word past the limit, which is [UNK] already, belongs to its span. */
@@ -264,7 +246,7 @@ INLINE size_t walk_text(struct walk *walk, int traced, const char *text, size_t 
     size_t taken = 0, look_from = 0, n;
 
     for (size_t i = 0; i < size && !is_done(walk, traced); i += n) {
-        uint32_t code_point = decode(text + i, size - i, &n);
+        uint32_t code_point = utf8_decode_quick(text + i, size - i, &n);
         int32_t action = code_point < N_PLANE0 ? wordpiece->action[code_point] : LOOK;
 
         if (traced)
@@ -405,7 +387,7 @@ static void normalize(struct normal *normal, int traced, const struct normalizat
     normal->text.failed = normal->failed = 0;
     normal->n_run = 0;
     for (size_t i = start; i < end && !normal->failed; i += n) {
-        uint32_t code_point = decode(text + i, end - i, &n);
+        uint32_t code_point = utf8_decode_quick(text + i, end - i, &n);
 
         append_character(normal, traced, rules, code_point, (struct token_span){ i, i + n });
     }
@@ -437,7 +419,7 @@ INLINE void walk_words(struct walk *walk, int traced, size_t start, size_t end)
     size_t n;
 
     for (size_t i = start; i < end && !is_done(walk, traced); i += n) {
-        uint32_t code_point = decode(normal->text.data + i, end - i, &n);
+        uint32_t code_point = utf8_decode_quick(normal->text.data + i, end - i, &n);
 
         if (traced)
             walk->here = normal->origin[i];
