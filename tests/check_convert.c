@@ -1,8 +1,6 @@
 /* Checkpoints in the forms in which people have them: what opens, what is made of them, and
  * indexes that mean harm. That transformers opens the result is for compare_convert.py. */
 #include <check.h>
-#include <dirent.h>
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,40 +11,13 @@
 #include "base/system.h"
 #include "ernie.h"
 #include "faults.h"
+#include "folder.h"
 #include "model/safetensors.h"
 #include "suite.h"
 
-static char folder[] = "/tmp/check_convert.XXXXXX";
 static ernie_error err;
 
 /* ---- making checkpoints ------------------------------------------------ */
-
-static void run(const char *format, const char *a, const char *b)
-{
-    char command[1200];
-
-    snprintf(command, sizeof command, format, a, b);
-    ck_assert_msg(system(command) == 0, "%s", command);
-}
-
-static void remove_all(void)
-{
-    char command[300];
-
-    snprintf(command, sizeof command, "rm -rf '%s'/*", folder);
-    if (system(command) != 0)
-        abort();
-}
-
-static const char *in(const char *name)
-{
-    static char path[4][256];
-    static int which;
-
-    which = (which + 1) % 4;
-    snprintf(path[which], sizeof path[which], "%s/%s", folder, name);
-    return path[which];
-}
 
 static const char *source(void)
 {
@@ -150,9 +121,9 @@ static void make(const struct form *form)
     char path[600], name[200];
     FILE *index;
 
-    remove_all();
+    folder_clear();
     run("cp -r '%s' '%s'", source(), in("in"));
-    run("chmod -R u+w '%s'", in("in"), "");
+    run("chmod -R u+w '%s'", in("in"));
     snprintf(path, sizeof path, "%s/model.safetensors", source());
     ck_assert_int_eq(safetensors_open(path, &from, &err), ERNIE_OK);
     if (form->n_files == 1) {
@@ -187,17 +158,6 @@ static const char *fingerprint(const char *directory)
     snprintf(text[which], sizeof text[which], "%s", ernie_model_fingerprint(model));
     ernie_model_close(model);
     return text[which];
-}
-
-static size_t count_entries(void)
-{
-    DIR *directory = opendir(folder);
-    size_t n = 0;
-
-    while (readdir(directory) != NULL)
-        n++;
-    closedir(directory);
-    return n - 2;
 }
 
 static int convert(enum ernie_dtype dtype)
@@ -278,7 +238,7 @@ START_TEST(test_refused)
     ck_assert_int_eq(convert(ERNIE_AS_IS), ERNIE_EFORMAT);
     ck_assert_msg(strstr(err.message, "pytorch_model.bin: only model.safetensors is read; "
                                       "convert it once in Python") != NULL, "%s", err.message);
-    ck_assert_uint_eq(count_entries(), 1);
+    ck_assert_uint_eq(folder_count(), 1);
 }
 END_TEST
 
@@ -319,7 +279,7 @@ START_TEST(test_indexes_that_mean_harm_are_refused)
                       strstr(err.message, indexes[_i].why) != NULL,
                   "%s", err.message);
     ck_assert_int_eq(convert(ERNIE_AS_IS), ERNIE_EFORMAT);
-    ck_assert_uint_eq(count_entries(), 1);
+    ck_assert_uint_eq(folder_count(), 1);
 }
 END_TEST
 
@@ -403,47 +363,37 @@ START_TEST(test_running_out_of_memory_leaves_nothing)
         status = convert(ERNIE_BF16);
         stop_failing();
         ck_assert(status == ERNIE_OK || status == ERNIE_ENOMEM);
-        ck_assert_uint_eq(count_entries(), 1 + (status == ERNIE_OK));
+        ck_assert_uint_eq(folder_count(), 1 + (status == ERNIE_OK));
     }
 }
 END_TEST
-
-static int n_writes_left;
-static ssize_t (*real_write)(int, const void *, size_t);
-
-static ssize_t write_until_full(int fd, const void *data, size_t size)
-{
-    if (n_writes_left-- > 0)
-        return real_write(fd, data, size);
-    errno = ENOSPC;
-    return -1;
-}
 
 START_TEST(test_a_full_disk_leaves_nothing)
 {
     int status = ERNIE_EIO;
 
     make(&(struct form){ 2, "", 0, 1, 0 });
-    real_write = system_table.write;
     for (int k = 0; status != ERNIE_OK; k += 1 + k / 8) {
-        n_writes_left = k;
-        system_table.write = write_until_full;
+        fill_disk_after(k);
         status = convert(ERNIE_F16);
-        system_table.write = real_write;
+        stop_filling();
         ck_assert(status == ERNIE_OK || status == ERNIE_EIO);
-        ck_assert_uint_eq(count_entries(), 1 + (status == ERNIE_OK));
+        ck_assert_uint_eq(folder_count(), 1 + (status == ERNIE_OK));
     }
 }
 END_TEST
+
+static void make_folder(void)
+{
+    folder_make("check_convert");
+}
 
 int main(void)
 {
     Suite *s = suite_create("convert");
     TCase *t = tcase_create("convert");
-    int status;
 
-    if (mkdtemp(folder) == NULL)
-        return 1;
+    tcase_add_unchecked_fixture(t, make_folder, folder_remove);
     tcase_set_timeout(t, 300);
     tcase_add_loop_test(t, test_each_form_becomes_the_same_model, 0, 7);
     tcase_add_test(t, test_several_files_open_as_they_are);
@@ -458,8 +408,5 @@ int main(void)
     tcase_add_test(t, test_running_out_of_memory_leaves_nothing);
     tcase_add_test(t, test_a_full_disk_leaves_nothing);
     suite_add_tcase(s, t);
-    status = run_suite(s);
-    remove_all();
-    rmdir(folder);
-    return status;
+    return run_suite(s);
 }

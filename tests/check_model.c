@@ -1,7 +1,6 @@
 /* Model directories: what is read from good ones, and what is said of bad ones. */
 #include <check.h>
 #include <malloc.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,23 +10,12 @@
 
 #include "ernie.h"
 #include "faults.h"
+#include "folder.h"
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "suite.h"
 
-static char folder[64];
 static ernie_error err;
-
-static void run(const char *format, ...)
-{
-    char command[1024];
-    va_list values;
-
-    va_start(values, format);
-    vsnprintf(command, sizeof command, format, values);
-    va_end(values);
-    ck_assert_msg(system(command) == 0, "%s", command);
-}
 
 static const char *reference(const char *name)
 {
@@ -41,17 +29,11 @@ static const char *reference(const char *name)
 /* A good model of its own in folder/m, for a test to spoil. */
 static void make_folder(void)
 {
-    strcpy(folder, "/tmp/check_model.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder_make("check_model");
     run("cp -r %s %s/m && chmod -R u+w %s", reference("bert-f32"), folder, folder);
 }
 
-static void remove_folder(void)
-{
-    run("rm -rf %s", folder);
-}
-
-static const char *in(const char *name)
+static const char *in_model(const char *name)
 {
     static char path[256];
 
@@ -61,7 +43,7 @@ static const char *in(const char *name)
 
 static void write_bytes(const char *name, const void *bytes, size_t size)
 {
-    FILE *file = fopen(in(name), "w");
+    FILE *file = fopen(in_model(name), "w");
 
     ck_assert_ptr_nonnull(file);
     ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
@@ -76,7 +58,7 @@ static void write_text(const char *name, const char *text)
 static int open_it(void)
 {
     ernie_model *model;
-    int status = ernie_model_open(in(""), &model, &err);
+    int status = ernie_model_open(in_model(""), &model, &err);
 
     if (status == ERNIE_OK)
         ernie_model_close(model);
@@ -105,11 +87,11 @@ START_TEST(test_pooling_and_limits_are_read)
 {
     struct model_config config;
 
-    ck_assert_int_eq(model_config_load(in(""), &config, &err), ERNIE_OK);
+    ck_assert_int_eq(model_config_load(in_model(""), &config, &err), ERNIE_OK);
     ck_assert_int_eq(config.pooling[0], POOLING_MEAN);
     ck_assert_uint_eq(config.max_tokens, 40);
     ck_assert_int_eq(config.do_lower_case, 1);
-    run("mkdir %s", in("other_Pooling"));
+    run("mkdir %s", in_model("other_Pooling"));
     write_text("other_Pooling/config.json", "{\"pooling_mode_cls_token\": true}");
     write_text("modules.json", "[{\"type\": \"a.b.Transformer\", \"path\": \"\"},"
                                " {\"type\": \"x.y.pooling.Pooling\", \"path\": \"other_Pooling\"}]");
@@ -117,14 +99,14 @@ START_TEST(test_pooling_and_limits_are_read)
     write_text("tokenizer_config.json",
                "{\"do_lower_case\": false, \"model_max_length\": 1e30, \"unk_token\": \"[UNK]\","
                " \"cls_token\": {\"content\": \"[CLS]\", \"lstrip\": false}}");
-    ck_assert_msg(model_config_load(in(""), &config, &err) == ERNIE_OK, "%s", err.message);
+    ck_assert_msg(model_config_load(in_model(""), &config, &err) == ERNIE_OK, "%s", err.message);
     ck_assert_int_eq(config.pooling[0], POOLING_CLS);
     ck_assert_uint_eq(config.max_tokens, 30);
     ck_assert_int_eq(config.do_lower_case, 0);
     ck_assert_int_eq(config.strip_accents, 0);
     ck_assert_str_eq(config.special_tokens[SPECIAL_CLS], "[CLS]");
     write_text("sentence_bert_config.json", "{\"max_seq_length\": 3000}");
-    ck_assert_int_eq(model_config_load(in(""), &config, &err), ERNIE_OK);
+    ck_assert_int_eq(model_config_load(in_model(""), &config, &err), ERNIE_OK);
     ck_assert_uint_eq(config.max_tokens, 40); /* never more than there are positions */
 }
 END_TEST
@@ -135,20 +117,20 @@ START_TEST(test_fingerprint)
     ernie_model *model;
     char first[33];
 
-    ck_assert_int_eq(ernie_model_open(in(""), &model, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_model_open(in_model(""), &model, &err), ERNIE_OK);
     strcpy(first, ernie_model_fingerprint(model));
     ernie_model_close(model);
     write_text("README.md", "words");
-    ck_assert_int_eq(ernie_model_open(in(""), &model, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_model_open(in_model(""), &model, &err), ERNIE_OK);
     ck_assert_str_eq(ernie_model_fingerprint(model), first);
     ernie_model_close(model);
     write_text("sentence_bert_config.json", "{\"max_seq_length\": 30}");
-    ck_assert_int_eq(ernie_model_open(in(""), &model, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_model_open(in_model(""), &model, &err), ERNIE_OK);
     ck_assert_str_ne(ernie_model_fingerprint(model), first);
     ernie_model_close(model);
-    unlink(in("sentence_bert_config.json"));
-    run("sed -i 's/\\[MASK\\]/[MUSK]/' %s", in("vocab.txt"));
-    ck_assert_int_eq(ernie_model_open(in(""), &model, &err), ERNIE_OK);
+    unlink(in_model("sentence_bert_config.json"));
+    run("sed -i 's/\\[MASK\\]/[MUSK]/' %s", in_model("vocab.txt"));
+    ck_assert_int_eq(ernie_model_open(in_model(""), &model, &err), ERNIE_OK);
     ck_assert_str_ne(ernie_model_fingerprint(model), first);
     ernie_model_close(model);
 }
@@ -245,7 +227,7 @@ START_TEST(test_bad_configurations_are_refused_by_field)
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        remove_folder();
+        folder_remove();
         make_folder();
         write_text(cases[i].file, cases[i].text);
         check_refused(cases[i].words);
@@ -255,7 +237,7 @@ END_TEST
 
 START_TEST(test_bad_poolings_are_refused)
 {
-    run("mkdir %s", in("1_Pooling"));
+    run("mkdir %s", in_model("1_Pooling"));
     write_text("1_Pooling/config.json", "{\"pooling_mode_weightedmean_tokens\": true}");
     check_refused("1_Pooling/config.json: pooling_mode_weightedmean_tokens: not supported");
     write_text("1_Pooling/config.json", "{\"pooling_mode\": \"weightedmean\"}");
@@ -272,15 +254,15 @@ END_TEST
 
 START_TEST(test_missing_files_are_named)
 {
-    ck_assert_int_eq(unlink(in("vocab.txt")), 0);
+    ck_assert_int_eq(unlink(in_model("vocab.txt")), 0);
     check_refused("m/vocab.txt: No such file");
     write_text("pytorch_model.bin", "pickle");
-    run("cp %s/vocab.txt %s", reference("bert-f32"), in(""));
-    ck_assert_int_eq(unlink(in("model.safetensors")), 0);
+    run("cp %s/vocab.txt %s", reference("bert-f32"), in_model(""));
+    ck_assert_int_eq(unlink(in_model("model.safetensors")), 0);
     check_refused("pytorch_model.bin: only model.safetensors is read; convert it once");
-    ck_assert_int_eq(unlink(in("pytorch_model.bin")), 0);
+    ck_assert_int_eq(unlink(in_model("pytorch_model.bin")), 0);
     check_refused("model.safetensors: No such file");
-    ck_assert_int_eq(unlink(in("config.json")), 0);
+    ck_assert_int_eq(unlink(in_model("config.json")), 0);
     check_refused("config.json: no such file: not a model directory");
 }
 END_TEST
@@ -302,7 +284,7 @@ static void write_tensors(const char *header, size_t n_data)
 
 static int open_tensors(struct safetensors **file)
 {
-    return safetensors_open(in("t.safetensors"), file, &err);
+    return safetensors_open(in_model("t.safetensors"), file, &err);
 }
 
 START_TEST(test_safetensors_finds_by_name)
@@ -425,14 +407,14 @@ END_TEST
 /* A model's file cut short at many lengths, and each byte of its header changed. */
 START_TEST(test_damaged_weights_are_refused_or_change_the_fingerprint)
 {
-    FILE *good = fopen(in("model.safetensors"), "r");
+    FILE *good = fopen(in_model("model.safetensors"), "r");
     static uint8_t bytes[1 << 17];
     size_t size = fread(bytes, 1, sizeof bytes, good);
     ernie_model *model;
     char first[33];
 
     fclose(good);
-    ck_assert_int_eq(ernie_model_open(in(""), &model, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_model_open(in_model(""), &model, &err), ERNIE_OK);
     strcpy(first, ernie_model_fingerprint(model));
     ernie_model_close(model);
     for (size_t n = 0; n < size; n += n < 8192 ? 97 : 4099) {
@@ -442,7 +424,7 @@ START_TEST(test_damaged_weights_are_refused_or_change_the_fingerprint)
     for (size_t i = 0; i < size; i += i < 8192 ? 7 : 1021) {
         bytes[i] ^= 0x11;
         write_bytes("model.safetensors", bytes, size);
-        if (ernie_model_open(in(""), &model, &err) == ERNIE_OK) {
+        if (ernie_model_open(in_model(""), &model, &err) == ERNIE_OK) {
             /* Only what names a tensor's metadata may change without notice. */
             ck_assert(i < 8192 || strcmp(ernie_model_fingerprint(model), first) != 0);
             ernie_model_close(model);
@@ -454,7 +436,7 @@ END_TEST
 
 START_TEST(test_numbers_that_are_none_are_refused)
 {
-    FILE *file = fopen(in("model.safetensors"), "r+");
+    FILE *file = fopen(in_model("model.safetensors"), "r+");
     static const uint8_t nan[4] = { 0, 0, 0xc0, 0x7f };
 
     fseek(file, -4, SEEK_END);
@@ -471,7 +453,7 @@ START_TEST(test_running_out_of_memory_at_each_allocation)
 
     do {
         fail_allocations_from(k++);
-        status = ernie_model_open(in(""), &model, &err);
+        status = ernie_model_open(in_model(""), &model, &err);
         stop_failing();
         ck_assert_msg(status == ERNIE_OK || status == ERNIE_ENOMEM, "%d: %s", status,
                       err.message);
@@ -546,7 +528,7 @@ int main(void)
     Suite *s = suite_create("model");
     TCase *tcase = tcase_create("model");
 
-    tcase_add_checked_fixture(tcase, make_folder, remove_folder);
+    tcase_add_checked_fixture(tcase, make_folder, folder_remove);
     tcase_set_timeout(tcase, 120);
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
         tcase_add_test(tcase, tests[i]);

@@ -2,7 +2,6 @@
  * sentence-transformers itself: tests/data/modules/make_reference.py. */
 #include <check.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,24 +9,13 @@
 #include "base/file.h"
 #include "ernie.h"
 #include "faults.h"
+#include "folder.h"
 #include "model/model.h"
 #include "suite.h"
 
 #define N_TEXTS 4
 
-static char folder[64];
 static ernie_error err;
-
-static void run(const char *format, ...)
-{
-    char command[1024];
-    va_list values;
-
-    va_start(values, format);
-    vsnprintf(command, sizeof command, format, values);
-    va_end(values);
-    ck_assert_msg(system(command) == 0, "%s", command);
-}
 
 static const char *data(const char *name)
 {
@@ -38,7 +26,7 @@ static const char *data(const char *name)
     return path;
 }
 
-static const char *in(const char *name)
+static const char *in_model(const char *name)
 {
     static char path[256];
 
@@ -48,7 +36,7 @@ static const char *in(const char *name)
 
 static void write_text(const char *name, const char *text)
 {
-    FILE *file = fopen(in(name), "w");
+    FILE *file = fopen(in_model(name), "w");
 
     ck_assert_ptr_nonnull(file);
     ck_assert_int_ge(fputs(text, file), 0);
@@ -60,33 +48,27 @@ static void make_case(const char *name)
 {
     run("rm -rf %s/m", folder);
     run("cp -r %s %s/m && chmod -R u+w %s", data("encoder/bert-f32"), folder, folder);
-    run("cp -r %s/modules/%s/. %s && chmod -R u+w %s", data(""), name, in(""), folder);
+    run("cp -r %s/modules/%s/. %s && chmod -R u+w %s", data(""), name, in_model(""), folder);
 }
 
 static void make_folder(void)
 {
-    strcpy(folder, "/tmp/check_modules.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder_make("check_modules");
     make_case("all-dense");
-}
-
-static void remove_folder(void)
-{
-    run("rm -rf %s", folder);
 }
 
 static ernie_model *open_model(void)
 {
     ernie_model *model;
 
-    ck_assert_msg(ernie_model_open(in(""), &model, &err) == ERNIE_OK, "%s", err.message);
+    ck_assert_msg(ernie_model_open(in_model(""), &model, &err) == ERNIE_OK, "%s", err.message);
     return model;
 }
 
 static void check_refused(const char *words)
 {
     ernie_model *model;
-    int status = ernie_model_open(in(""), &model, &err);
+    int status = ernie_model_open(in_model(""), &model, &err);
 
     ck_assert_msg(status == ERNIE_EFORMAT || status == ERNIE_ENOTFOUND, "%s: status %d", words,
                   status);
@@ -130,7 +112,7 @@ START_TEST(test_embeddings_equal_those_of_sentence_transformers)
 
     make_case(cases[_i].name);
     read_texts(texts);
-    ck_assert_int_eq(file_read(in("expected.f32"), 1 << 20, &expected, &err), ERNIE_OK);
+    ck_assert_int_eq(file_read(in_model("expected.f32"), 1 << 20, &expected, &err), ERNIE_OK);
     model = open_model();
     ck_assert_uint_eq(ernie_model_dim(model), dim);
     ck_assert_uint_eq(expected.size, 3 * N_TEXTS * dim * sizeof(float));
@@ -164,19 +146,19 @@ START_TEST(test_old_and_new_pooling_files_mean_the_same)
     struct model_config config;
     char text[128];
 
-    run("rm %s", in("modules.json"));
+    run("rm %s", in_model("modules.json"));
     for (int i = 0; i < N_POOLING_KINDS; i++) {
         snprintf(text, sizeof text, "{\"pooling_mode_%s\": true, \"pooling_mode_%s\": false}",
                  kinds[i], kinds[(i + 1) % N_POOLING_KINDS]);
         write_text("1_Pooling/config.json", text);
-        ck_assert_msg(model_config_load(in(""), &config, &err) == ERNIE_OK, "%s", err.message);
+        ck_assert_msg(model_config_load(in_model(""), &config, &err) == ERNIE_OK, "%s", err.message);
         ck_assert_uint_eq(config.n_poolings, 1);
         ck_assert_int_eq(config.pooling[0], i);
     }
     write_text("1_Pooling/config.json", "{\"pooling_mode_lasttoken\": true,"
                                         " \"pooling_mode_mean_tokens\": true,"
                                         " \"pooling_mode_cls_token\": true}");
-    ck_assert_int_eq(model_config_load(in(""), &config, &err), ERNIE_OK);
+    ck_assert_int_eq(model_config_load(in_model(""), &config, &err), ERNIE_OK);
     ck_assert_uint_eq(config.n_poolings, 3);
     ck_assert_int_eq(config.pooling[0], POOLING_CLS);
     ck_assert_int_eq(config.pooling[1], POOLING_MEAN);
@@ -184,7 +166,7 @@ START_TEST(test_old_and_new_pooling_files_mean_the_same)
     ck_assert_uint_eq(config.dim, 96);
     ck_assert_int_eq(config.include_prompt, 1);
     write_text("1_Pooling/config.json", "{}");
-    ck_assert_int_eq(model_config_load(in(""), &config, &err), ERNIE_OK);
+    ck_assert_int_eq(model_config_load(in_model(""), &config, &err), ERNIE_OK);
     ck_assert_uint_eq(config.n_poolings, 1);
     ck_assert_int_eq(config.pooling[0], POOLING_MEAN);
 }
@@ -314,7 +296,7 @@ START_TEST(test_each_change_has_a_fingerprint_of_its_own)
 
     for (size_t i = 0; i < N; i++) {
         make_case("all-dense");
-        run(changes[i], in(""));
+        run(changes[i], in_model(""));
         fingerprint(prints[i]);
         for (size_t j = 0; j < i; j++)
             ck_assert_msg(strcmp(prints[i], prints[j]) != 0, "%zu and %zu", i, j);
@@ -329,7 +311,7 @@ START_TEST(test_a_last_normalize_does_not_matter)
 
     make_case("prompt-left-out");
     fingerprint(with);
-    run("sed -i 's/normalize.Normalize/dropout.Dropout/' %s", in("modules.json"));
+    run("sed -i 's/normalize.Normalize/dropout.Dropout/' %s", in_model("modules.json"));
     fingerprint(without);
     ck_assert_str_eq(with, without);
 }
@@ -385,7 +367,7 @@ START_TEST(test_bad_modules_are_refused_by_field)
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         make_case("all-dense");
-        run(bad[i].change, in(""), in(""));
+        run(bad[i].change, in_model(""), in_model(""));
         check_refused(bad[i].words);
     }
 }
@@ -416,7 +398,7 @@ START_TEST(test_running_out_of_memory_at_each_allocation)
 
     do {
         fail_allocations_from(k++);
-        status = ernie_model_open(in(""), &model, &err);
+        status = ernie_model_open(in_model(""), &model, &err);
         stop_failing();
         ck_assert_msg(status == ERNIE_OK || status == ERNIE_ENOMEM, "%d: %s", status,
                       err.message);
@@ -456,7 +438,7 @@ int main(void)
     Suite *s = suite_create("modules");
     TCase *tcase = tcase_create("modules");
 
-    tcase_add_checked_fixture(tcase, make_folder, remove_folder);
+    tcase_add_checked_fixture(tcase, make_folder, folder_remove);
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, test_embeddings_equal_those_of_sentence_transformers, 0,
                         (int)(sizeof cases / sizeof cases[0]));

@@ -1,7 +1,5 @@
 /* Models made smaller: what is written, and what is left when it cannot be. */
 #include <check.h>
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,21 +9,11 @@
 #include "base/system.h"
 #include "ernie.h"
 #include "faults.h"
+#include "folder.h"
 #include "model/linear.h"
 #include "suite.h"
 
-static char folder[] = "/tmp/check_quantize.XXXXXX";
 static ernie_error err;
-
-static const char *in(const char *name)
-{
-    static char path[2][256];
-    static int which;
-
-    which = !which;
-    snprintf(path[which], sizeof path[which], "%s/%s", folder, name);
-    return path[which];
-}
 
 static const char *reference(const char *name)
 {
@@ -41,26 +29,6 @@ static const char *source(void)
     return reference("bert-f32");
 }
 
-static void clear(void)
-{
-    char command[300];
-
-    snprintf(command, sizeof command, "rm -rf '%s'/*", folder);
-    if (system(command) != 0)
-        abort();
-}
-
-static size_t count_entries(void)
-{
-    DIR *directory = opendir(folder);
-    size_t n = 0;
-
-    while (readdir(directory) != NULL)
-        n++;
-    closedir(directory);
-    return n - 2;
-}
-
 static const char *const texts[] = { "深度学习", "a soft tyre", "天气很好", "rare books" };
 
 START_TEST(test_a_quarter_of_the_size_and_the_same_direction)
@@ -69,7 +37,7 @@ START_TEST(test_a_quarter_of_the_size_and_the_same_direction)
     struct ernie_model_info info;
     ernie_model *model;
 
-    clear();
+    folder_clear();
     ck_assert_msg(ernie_model_quantize(source(), in("out"), _i ? 4 : 0, texts, &report, &err) ==
                       ERNIE_OK,
                   "%s", err.message);
@@ -78,7 +46,7 @@ START_TEST(test_a_quarter_of_the_size_and_the_same_direction)
     ck_assert_uint_eq(report.n_texts, _i ? 2 : 4);
     ck_assert(report.cosine_mean > 0.99 && report.cosine_least > 0.98);
     ck_assert(report.cosine_least <= report.cosine_mean && report.cosine_mean <= 1.0000001);
-    ck_assert_uint_eq(count_entries(), 1);
+    ck_assert_uint_eq(folder_count(), 1);
     ck_assert_int_eq(ernie_model_open(in("out"), &model, &err), ERNIE_OK);
     ck_assert_int_eq(ernie_model_info(model, &info, &err), ERNIE_OK);
     ck_assert(info.n_int8_parameters * 10 > info.n_parameters * 5);
@@ -97,7 +65,7 @@ START_TEST(test_other_families_and_heads)
     float logits[2][2 * 4];
     size_t n_labels[2];
 
-    clear();
+    folder_clear();
     ck_assert_msg(ernie_model_quantize(reference(names[_i]), in("out"), 0, NULL, &report, &err) ==
                       ERNIE_OK,
                   "%s", err.message);
@@ -152,7 +120,7 @@ START_TEST(test_refused)
 {
     struct stat st;
 
-    clear();
+    folder_clear();
     ck_assert_int_eq(mkdir(in("there"), 0777), 0);
     ck_assert_int_eq(ernie_model_quantize(source(), in("there"), 0, NULL, NULL, &err),
                      ERNIE_EINVAL);
@@ -176,53 +144,43 @@ START_TEST(test_running_out_of_memory_leaves_nothing)
 {
     int status = ERNIE_ENOMEM;
 
-    clear();
+    folder_clear();
     for (int k = 0; status != ERNIE_OK; k++) {
         fail_allocations_from(k);
         status = ernie_model_quantize(source(), in("out"), 4, texts, NULL, &err);
         stop_failing();
         ck_assert(status == ERNIE_OK || status == ERNIE_ENOMEM);
-        ck_assert_uint_eq(count_entries(), status == ERNIE_OK);
+        ck_assert_uint_eq(folder_count(), status == ERNIE_OK);
     }
 }
 END_TEST
-
-static int n_writes_left;
-static ssize_t (*real_write)(int, const void *, size_t);
-
-static ssize_t write_until_full(int fd, const void *data, size_t size)
-{
-    if (n_writes_left-- > 0)
-        return real_write(fd, data, size);
-    errno = ENOSPC;
-    return -1;
-}
 
 START_TEST(test_a_full_disk_leaves_nothing)
 {
     int status = ERNIE_EIO;
 
-    real_write = system_table.write;
     for (int k = 0; status != ERNIE_OK; k += 1 + k / 8) {
-        clear();
-        n_writes_left = k;
-        system_table.write = write_until_full;
+        folder_clear();
+        fill_disk_after(k);
         status = ernie_model_quantize(source(), in("out"), 0, NULL, NULL, &err);
-        system_table.write = real_write;
+        stop_filling();
         ck_assert(status == ERNIE_OK || status == ERNIE_EIO);
-        ck_assert_uint_eq(count_entries(), status == ERNIE_OK);
+        ck_assert_uint_eq(folder_count(), status == ERNIE_OK);
     }
 }
 END_TEST
+
+static void make_folder(void)
+{
+    folder_make("check_quantize");
+}
 
 int main(void)
 {
     Suite *s = suite_create("quantize");
     TCase *t = tcase_create("quantize");
-    int status;
 
-    if (mkdtemp(folder) == NULL)
-        return 1;
+    tcase_add_unchecked_fixture(t, make_folder, folder_remove);
     tcase_set_timeout(t, 300);
     tcase_add_loop_test(t, test_a_quarter_of_the_size_and_the_same_direction, 0, 2);
     tcase_add_loop_test(t, test_other_families_and_heads, 0, 5);
@@ -231,8 +189,5 @@ int main(void)
     tcase_add_test(t, test_running_out_of_memory_leaves_nothing);
     tcase_add_test(t, test_a_full_disk_leaves_nothing);
     suite_add_tcase(s, t);
-    status = run_suite(s);
-    clear();
-    rmdir(folder);
-    return status;
+    return run_suite(s);
 }

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sqlite3.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,45 +14,17 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "folder.h"
 #include "sql/store.h"
 #include "suite.h"
 
 #define DIM 4
 
-static char folder[64];
 static ernie_error err;
-
-static void run(const char *format, ...)
-{
-    char command[1024];
-    va_list values;
-
-    va_start(values, format);
-    vsnprintf(command, sizeof command, format, values);
-    va_end(values);
-    ck_assert_msg(system(command) == 0, "%s", command);
-}
 
 static void make_folder(void)
 {
-    strcpy(folder, "/tmp/check_store.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-}
-
-static void remove_folder(void)
-{
-    run("chmod -R u+w %s && rm -rf %s", folder, folder);
-}
-
-/* A path in the test's folder; four at a time. */
-static const char *in(const char *name)
-{
-    static char paths[4][256];
-    static unsigned turn;
-    char *path = paths[turn++ % 4];
-
-    snprintf(path, sizeof paths[0], "%s%s%s", folder, name[0] == '\0' ? "" : "/", name);
-    return path;
+    folder_make("check_store");
 }
 
 static void ok(int status)
@@ -1992,7 +1963,7 @@ static Suite *suite(void)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         TCase *tcase = tcase_create(cases[i].name);
 
-        tcase_add_checked_fixture(tcase, make_folder, remove_folder);
+        tcase_add_checked_fixture(tcase, make_folder, folder_remove);
         tcase_set_timeout(tcase, 300); /* sanitizers on a busy machine */
         for (size_t j = 0; j < 16 && cases[i].tests[j] != NULL; j++)
             tcase_add_test(tcase, cases[i].tests[j]);

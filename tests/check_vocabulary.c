@@ -1,8 +1,6 @@
 /* Models with more words: what is written, and what is left when it cannot be. Against
  * transformers: compare_add_tokens_model.py. */
 #include <check.h>
-#include <dirent.h>
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,28 +11,18 @@
 #include "base/system.h"
 #include "ernie.h"
 #include "faults.h"
+#include "folder.h"
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "suite.h"
 
 #define MAX_WIDTH 64
 
-static char folder[] = "/tmp/check_vocabulary.XXXXXX";
 static ernie_error err;
 
 /* Of each kind of words and of numbers: vocab.txt alone, int8 rows, tokenizer.json alone. */
 static const char *const sources[] = { "bert-f32", "bert-f16", "bert-bf16", "ernie-i8", "xlmr-unigram" };
 #define N_SOURCES ((int)(sizeof sources / sizeof sources[0]))
-
-static const char *in(const char *name)
-{
-    static char path[2][256];
-    static int which;
-
-    which = !which;
-    snprintf(path[which], sizeof path[which], "%s/%s", folder, name);
-    return path[which];
-}
 
 static const char *source(int i)
 {
@@ -44,26 +32,6 @@ static const char *source(int i)
     snprintf(path, sizeof path, "%s/tests/data/encoder/%s", srcdir != NULL ? srcdir : ".",
              sources[i]);
     return path;
-}
-
-static void clear(void)
-{
-    char command[300];
-
-    snprintf(command, sizeof command, "rm -rf '%s'/*", folder);
-    if (system(command) != 0)
-        abort();
-}
-
-static size_t count_entries(void)
-{
-    DIR *directory = opendir(folder);
-    size_t n = 0;
-
-    while (readdir(directory) != NULL)
-        n++;
-    closedir(directory);
-    return n - 2;
 }
 
 /* A word's vector in a model's file; returns how many numbers it has. */
@@ -148,11 +116,11 @@ START_TEST(test_a_new_word_is_found_and_means_what_its_pieces_did)
     ernie_model *old, *grown;
     struct ernie_tokens before, after;
 
-    clear();
+    folder_clear();
     ck_assert_msg(ernie_model_add_tokens(source(_i), in("out"), 4, tokens, is_added, &err) ==
                       ERNIE_OK,
                   "%s", err.message);
-    ck_assert_uint_eq(count_entries(), 1);
+    ck_assert_uint_eq(folder_count(), 1);
     ck_assert_mem_eq(is_added, "\1\1\0\1", 4); /* a second time is none */
     ck_assert_int_eq(ernie_model_open(source(_i), &old, &err), ERNIE_OK);
     ck_assert_msg(ernie_model_open(in("out"), &grown, &err) == ERNIE_OK, "%s", err.message);
@@ -190,7 +158,7 @@ START_TEST(test_refused)
     static char long_one[2000];
     const char *bad[] = { "", "\xff", long_one, NULL };
 
-    clear();
+    folder_clear();
     memset(long_one, 'x', sizeof long_one - 1);
     for (size_t i = 0; i < 4; i++) {
         ck_assert_int_eq(ernie_model_add_tokens(source(0), in("out"), 1, &bad[i], NULL, &err),
@@ -203,7 +171,7 @@ START_TEST(test_refused)
                      ERNIE_EINVAL);
     ck_assert_int_eq(ernie_model_add_tokens(in("missing"), in("out"), 1, tokens, NULL, &err),
                      ERNIE_ENOTFOUND);
-    ck_assert_uint_eq(count_entries(), 1);
+    ck_assert_uint_eq(folder_count(), 1);
 }
 END_TEST
 
@@ -211,61 +179,48 @@ START_TEST(test_running_out_of_memory_leaves_nothing)
 {
     int status = ERNIE_ENOMEM;
 
-    clear();
+    folder_clear();
     for (int k = 0; status != ERNIE_OK; k++) {
         fail_allocations_from(k);
         status = ernie_model_add_tokens(source(_i), in("out"), 4, tokens, NULL, &err);
         stop_failing();
         ck_assert_msg(status == ERNIE_OK || status == ERNIE_ENOMEM, "%d: %s", k, err.message);
-        ck_assert_uint_eq(count_entries(), status == ERNIE_OK);
+        ck_assert_uint_eq(folder_count(), status == ERNIE_OK);
     }
 }
 END_TEST
-
-static int n_writes_left;
-static ssize_t (*real_write)(int, const void *, size_t);
-
-static ssize_t write_until_full(int fd, const void *data, size_t size)
-{
-    if (n_writes_left-- > 0)
-        return real_write(fd, data, size);
-    errno = ENOSPC;
-    return -1;
-}
 
 START_TEST(test_a_full_disk_leaves_nothing)
 {
     int status = ERNIE_EIO;
 
-    real_write = system_table.write;
     for (int k = 0; status != ERNIE_OK; k++) {
-        clear();
-        n_writes_left = k;
-        system_table.write = write_until_full;
+        folder_clear();
+        fill_disk_after(k);
         status = ernie_model_add_tokens(source(_i), in("out"), 4, tokens, NULL, &err);
-        system_table.write = real_write;
+        stop_filling();
         ck_assert(status == ERNIE_OK || status == ERNIE_EIO);
-        ck_assert_uint_eq(count_entries(), status == ERNIE_OK);
+        ck_assert_uint_eq(folder_count(), status == ERNIE_OK);
     }
 }
 END_TEST
+
+static void make_folder(void)
+{
+    folder_make("check_vocabulary");
+}
 
 int main(void)
 {
     Suite *s = suite_create("vocabulary");
     TCase *t = tcase_create("vocabulary");
-    int status;
 
-    if (mkdtemp(folder) == NULL)
-        return 1;
+    tcase_add_unchecked_fixture(t, make_folder, folder_remove);
     tcase_set_timeout(t, 300);
     tcase_add_loop_test(t, test_a_new_word_is_found_and_means_what_its_pieces_did, 0, N_SOURCES);
     tcase_add_test(t, test_refused);
     tcase_add_loop_test(t, test_running_out_of_memory_leaves_nothing, 0, N_SOURCES);
     tcase_add_loop_test(t, test_a_full_disk_leaves_nothing, 3, N_SOURCES);
     suite_add_tcase(s, t);
-    status = run_suite(s);
-    clear();
-    rmdir(folder);
-    return status;
+    return run_suite(s);
 }

@@ -1,10 +1,12 @@
-/* Allocations that fail on purpose. */
+/* Allocations that fail on purpose, and a disk that is full. */
 #ifndef ERNIE_TESTS_FAULTS_H
 #define ERNIE_TESTS_FAULTS_H
 
+#include <errno.h>
 #include <stddef.h>
 
 #include "base/memory.h"
+#include "base/system.h"
 
 static int faults_n_left, faults_n_made;
 static void *(*faults_resize)(void *, size_t);
@@ -33,6 +35,30 @@ static inline int stop_failing(void)
 {
     memory_table.resize = faults_resize;
     return faults_n_made;
+}
+
+static int faults_n_writes;
+static ssize_t (*faults_write)(int, const void *, size_t);
+
+static inline ssize_t faults_write_or_fail(int fd, const void *data, size_t size_bytes)
+{
+    if (faults_n_writes-- > 0)
+        return faults_write(fd, data, size_bytes);
+    errno = ENOSPC;
+    return -1;
+}
+
+/* From now on k writes succeed, and then the disk is full. */
+static inline void fill_disk_after(int k)
+{
+    faults_write = system_table.write;
+    faults_n_writes = k;
+    system_table.write = faults_write_or_fail;
+}
+
+static inline void stop_filling(void)
+{
+    system_table.write = faults_write;
 }
 
 #endif

@@ -1,8 +1,9 @@
-/* A folder of the test's own, and what is in it. */
+/* A folder of a test's own, and what is in it. */
 #ifndef ERNIE_TESTS_FOLDER_H
 #define ERNIE_TESTS_FOLDER_H
 
 #include <check.h>
+#include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,14 +29,37 @@ static inline void folder_make(const char *program)
     ck_assert_ptr_nonnull(mkdtemp(folder));
 }
 
-/* A path in the folder; four at a time. */
+static inline void folder_clear(void)
+{
+    run("rm -rf %s/*", folder);
+}
+
+static inline void folder_remove(void)
+{
+    run("chmod -R u+w %s && rm -rf %s", folder, folder);
+}
+
+/* How many files and folders are in it. */
+static inline size_t folder_count(void)
+{
+    DIR *directory = opendir(folder);
+    size_t n = 0;
+
+    ck_assert_ptr_nonnull(directory);
+    while (readdir(directory) != NULL)
+        n++;
+    closedir(directory);
+    return n - 2; /* "." and ".." */
+}
+
+/* A path in the folder ("": its own); four at a time. */
 static inline const char *in(const char *name)
 {
-    static char paths[4][256];
+    static char paths[4][512];
     static unsigned turn;
     char *path = paths[turn++ % 4];
 
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    snprintf(path, sizeof paths[0], "%s%s%s", folder, name[0] == '\0' ? "" : "/", name);
     return path;
 }
 

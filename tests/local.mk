@@ -56,7 +56,7 @@ check_index_file_LDADD = libindex.la libkernel.la libbase.la $(CHECK_LIBS)
 
 check_PROGRAMS += check_store
 
-check_store_SOURCES = tests/check_store.c
+check_store_SOURCES = tests/check_store.c tests/folder.h
 check_store_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
 check_store_LDADD = libstore.la libbase.la $(CHECK_LIBS)
 
@@ -76,7 +76,7 @@ check_encoder_SOURCES = tests/check_encoder.c tests/faults.h
 check_encoder_CPPFLAGS = $(TEST_CPPFLAGS)
 check_encoder_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 
-check_model_SOURCES = tests/check_model.c tests/faults.h
+check_model_SOURCES = tests/check_model.c tests/faults.h tests/folder.h
 check_model_CPPFLAGS = $(TEST_CPPFLAGS)
 check_model_LDADD = libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 
@@ -88,7 +88,7 @@ check_head_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS
 
 check_PROGRAMS += check_modules
 
-check_modules_SOURCES = tests/check_modules.c tests/faults.h
+check_modules_SOURCES = tests/check_modules.c tests/faults.h tests/folder.h
 check_modules_CPPFLAGS = $(TEST_CPPFLAGS)
 check_modules_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 
@@ -108,18 +108,18 @@ check_hostile_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_L
 
 check_PROGRAMS += check_quantize
 
-check_quantize_SOURCES = tests/check_quantize.c tests/faults.h src/quantize.c
+check_quantize_SOURCES = tests/check_quantize.c tests/faults.h tests/folder.h src/quantize.c
 check_quantize_CPPFLAGS = $(TEST_CPPFLAGS)
 check_quantize_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 
 check_PROGRAMS += check_vocabulary
 
-check_vocabulary_SOURCES = tests/check_vocabulary.c tests/faults.h src/vocabulary.c
+check_vocabulary_SOURCES = tests/check_vocabulary.c tests/faults.h tests/folder.h src/vocabulary.c
 check_vocabulary_CPPFLAGS = $(TEST_CPPFLAGS)
 check_vocabulary_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 check_PROGRAMS += check_convert
 
-check_convert_SOURCES = tests/check_convert.c tests/faults.h src/convert.c
+check_convert_SOURCES = tests/check_convert.c tests/faults.h tests/folder.h src/convert.c
 check_convert_CPPFLAGS = $(TEST_CPPFLAGS)
 check_convert_LDADD = libencode.la libmodel.la libkernel.la libbase.la $(CHECK_LIBS)
 
