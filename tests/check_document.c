@@ -313,6 +313,14 @@ START_TEST(test_formats)
              DOCUMENT_EPUB),
         CASE("a", "PK\3\4..........................mimetype"
                   "application/vnd.oasis.opendocument.spreadsheetPK", DOCUMENT_ODS),
+        CASE("a.fods", "<?xml version=\"1.0\"?>\n<office:document xmlns:office=\"x\" "
+                       "office:mimetype=\"application/vnd.oasis.opendocument.spreadsheet\">",
+             DOCUMENT_ODS),
+        CASE("a.xml", "<office:document office:mimetype=\"application/"
+                      "vnd.oasis.opendocument.presentation\">", DOCUMENT_ODP),
+        CASE("a.txt", "<office:document office:mimetype=\"application/"
+                      "vnd.oasis.opendocument.text\">", DOCUMENT_TEXT),
+        CASE("a.fodt", "<office:document>", DOCUMENT_TEXT),
         CASE("a.zip", "PK\3\4 whatever", DOCUMENT_ARCHIVE),
         CASE("a.zip", "PK\5\6 empty", DOCUMENT_ARCHIVE),
         CASE("a.txt", "\x1f\x8b\10 gzip", DOCUMENT_ARCHIVE),

@@ -11,7 +11,7 @@
 #include "document/format.h"
 
 /* Grows when a change to the extraction would give another text of the same file. */
-#define EXTRACT_VERSION 1
+#define EXTRACT_VERSION 2
 
 /* Where in the text something begins that stood on a line of the file. A text that is
  * kept as it is has one for every kilobyte, and extract_line counts from there. */

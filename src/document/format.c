@@ -127,6 +127,9 @@ static enum document_format format_of_extension(const char *extension)
                                                                          : DOCUMENT_UNKNOWN;
 }
 
+/* Of a document of one file: the declaration and the first element, with its namespaces. */
+#define FLAT_HEAD_BYTES 8192
+
 /* ---- by the first bytes ------------------------------------------------ */
 
 static int has(const uint8_t *bytes, size_t size, size_t offset, const char *what, size_t n)
@@ -315,12 +318,38 @@ static int starts_like_mbox(const uint8_t *bytes, size_t size)
     return line_end != NULL && starts_like_mail(line_end + 1, size - (size_t)(line_end + 1 - bytes));
 }
 
+/* OpenDocument in one XML file, which says in its first element what it is. */
+static enum document_format format_of_flat_document(const uint8_t *bytes, size_t size)
+{
+    static const struct {
+        const char *type;
+        enum document_format format;
+    } types[] = {
+        { "office:mimetype=\"application/vnd.oasis.opendocument.text", DOCUMENT_ODT },
+        { "office:mimetype=\"application/vnd.oasis.opendocument.presentation", DOCUMENT_ODP },
+        { "office:mimetype=\"application/vnd.oasis.opendocument.graphics", DOCUMENT_ODP },
+        { "office:mimetype=\"application/vnd.oasis.opendocument.spreadsheet", DOCUMENT_ODS },
+    };
+
+    size = size < FLAT_HEAD_BYTES ? size : FLAT_HEAD_BYTES;
+    if (!contains(bytes, size, "<office:document"))
+        return DOCUMENT_UNKNOWN;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (contains(bytes, size, types[i].type))
+            return types[i].format;
+    return DOCUMENT_UNKNOWN;
+}
+
 /* A text that has no mark: its name says of which kind it is, where its start agrees. */
 static enum document_format format_of_text(const char *name, const uint8_t *bytes, size_t size)
 {
     const char *extension = extension_of(name);
     const enum document_format promised = format_of_extension(extension);
+    const enum document_format flat = format_of_flat_document(bytes, size);
 
+    if (flat != DOCUMENT_UNKNOWN && (promised == DOCUMENT_UNKNOWN || promised == DOCUMENT_XML) &&
+        strcasecmp(extension, "txt") != 0)
+        return flat;
     switch (promised) {
     case DOCUMENT_SOURCE: /* a template of PHP is a page with a few instructions in it */
         return strcasecmp(extension, "php") == 0 && starts_like_html(bytes, size)

@@ -1,5 +1,5 @@
 /* OpenDocument (OASIS, version 1.3, part 3): texts, spreadsheets and presentations are one format,
- * whose body says which it is. Notes, comments and text boxes come behind the paragraph that they
+ * whose body says which it is, as a package of parts or all in one XML file. Notes, comments and text boxes come behind the paragraph that they
  * hang on; what a reviser has deleted and tables of contents are left out. */
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +42,9 @@ static const struct xml_name names[] = {
     { "draw:page", PAGE },
     { "meta:creator-initials", XML_SKIP },
     { "office:annotation", NOTE },
+    { "office:binary-data", XML_SKIP }, /* an image, in a document of one file */
     { "office:drawing", PRESENTATION },
+    { "office:master-styles", XML_SKIP }, /* what stands on every page */
     { "office:presentation", PRESENTATION },
     { "office:spreadsheet", SPREADSHEET },
     { "presentation:notes", SPEAKER_NOTES },
@@ -435,7 +437,42 @@ static int refuse_encrypted(const struct package *package, ernie_error *err)
     return status == ERNIE_EFORMAT ? ERNIE_OK : status;
 }
 
-static int read_content(struct writer *writer, const struct part *part, ernie_error *err)
+/* The bytes of a document: a package, whose text is one part, or one XML file with all in it. */
+struct source {
+    const uint8_t *bytes;
+    size_t size;
+    int is_flat;
+};
+
+static struct buffer whole_of(const struct source *source)
+{
+    /* To be read only. */
+    return (struct buffer){ .data = (char *)source->bytes, .size = source->size };
+}
+
+/* A sheet of 100,000 rows takes 150 MB as XML: it is not held. */
+static int read_content(const struct source *source, const struct xml_handler *handler, void *data,
+                        const struct extract *out, ernie_error *err)
+{
+    const struct buffer whole = whole_of(source);
+    struct package_stream *stream;
+    struct xml_source part = { .read = package_stream_read };
+    int status;
+
+    if (source->is_flat)
+        return xml_read("document", &whole, handler, data, out, err);
+    status = package_stream_open(source->bytes, source->size, "content.xml", &stream, err);
+    if (status != ERNIE_OK)
+        return status;
+    part.data = stream;
+    status = xml_read_from("content.xml", &part, handler, data, out, err);
+    package_stream_close(stream);
+    return status;
+}
+
+/* Sheets have no slides, whose titles are to be known before. */
+static int write_content(struct writer *writer, const struct source *source, int has_slides,
+                         ernie_error *err)
 {
     static const struct xml_handler title_handler = {
         .names = names,
@@ -452,16 +489,17 @@ static int read_content(struct writer *writer, const struct part *part, ernie_er
         .text = text,
     };
     struct odf *odf = memory_new(1, sizeof *odf);
-    int status;
+    int status = ERNIE_OK;
 
     if (odf == NULL)
-        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", part->name);
+        return error_set(err, ERNIE_ENOMEM, "document: out of memory");
     flow_init(&odf->flow, writer);
-    status = xml_read(part->name, &part->bytes, &title_handler, &odf->titles, NULL, err);
+    if (has_slides)
+        status = read_content(source, &title_handler, &odf->titles, NULL, err);
     if (status == ERNIE_OK && odf->titles.text.failed)
-        status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", part->name);
+        status = error_set(err, ERNIE_ENOMEM, "document: out of memory");
     if (status == ERNIE_OK)
-        status = xml_read(part->name, &part->bytes, &handler, odf, writer->out, err);
+        status = read_content(source, &handler, odf, writer->out, err);
     flow_reset(&odf->flow);
     buffer_reset(&odf->titles.text);
     buffer_reset(&odf->cell);
@@ -472,49 +510,51 @@ static int read_content(struct writer *writer, const struct part *part, ernie_er
 
 static int is_wanted(const char *name)
 {
-    return strcmp(name, "content.xml") == 0 || strcmp(name, "meta.xml") == 0 ||
-           strcmp(name, "META-INF/manifest.xml") == 0;
+    return strcmp(name, "meta.xml") == 0 || strcmp(name, "META-INF/manifest.xml") == 0;
 }
 
-static int odf_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie_error *err)
+static int read_package_properties(struct extract *out, const struct source *source,
+                                   ernie_error *err)
 {
     struct package package = { 0 };
-    const struct part *part;
-    int status;
+    int status = package_open(&package, source->bytes, source->size, is_wanted, err);
 
-    status = package_open(&package, bytes, size, is_wanted, err);
     if (status == ERNIE_OK)
         status = refuse_encrypted(&package, err);
-    if (status != ERNIE_OK)
-        goto done;
-    part = package_part(&package, "content.xml");
-    if (part == NULL) {
-        status = error_set(err, ERNIE_EFORMAT, "content.xml: missing");
-        goto done;
-    }
-    status = properties_read(writer->out, &package, "meta.xml", err);
     if (status == ERNIE_OK)
-        status = read_content(writer, part, err);
+        status = properties_read(out, &package, "meta.xml", err);
+    package_reset(&package);
+    return status;
+}
+
+static int odf_extract(struct writer *writer, const uint8_t *bytes, size_t size, int has_slides,
+                       ernie_error *err)
+{
+    const struct source source = { bytes, size, size < 2 || memcmp(bytes, "PK", 2) != 0 };
+    const struct buffer whole = whole_of(&source);
+    int status = source.is_flat ? properties_read_part(writer->out, "document", &whole, err)
+                                : read_package_properties(writer->out, &source, err);
+
+    if (status == ERNIE_OK)
+        status = write_content(writer, &source, has_slides, err);
     if (status == ERNIE_OK) {
         properties_title_from_heading(writer->out);
         status = properties_finish(writer, err);
     }
-done:
-    package_reset(&package);
     return status;
 }
 
 int odt_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie_error *err)
 {
-    return odf_extract(writer, bytes, size, err);
+    return odf_extract(writer, bytes, size, 1, err);
 }
 
 int odp_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie_error *err)
 {
-    return odf_extract(writer, bytes, size, err);
+    return odf_extract(writer, bytes, size, 1, err);
 }
 
 int ods_extract(struct writer *writer, const uint8_t *bytes, size_t size, ernie_error *err)
 {
-    return odf_extract(writer, bytes, size, err);
+    return odf_extract(writer, bytes, size, 0, err);
 }

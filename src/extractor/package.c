@@ -130,20 +130,31 @@ static int fail_archive(struct reading *reading, const char *what)
                      why != NULL ? why : "not a zip file");
 }
 
-static int add_bytes(struct reading *reading, struct part *part, const void *data, size_t size)
+/* Bytes that came out, of max_bytes at most for the document. */
+static int count_bytes(struct reading *reading, const char *name, size_t size, size_t max_bytes)
 {
     reading->n_produced += size;
-    if (size > PACKAGE_MAX_PART_BYTES || part->bytes.size > PACKAGE_MAX_PART_BYTES - size)
-        return error_set(reading->err, ERNIE_EFORMAT, "%s: grows past %u MiB", part->name,
-                         PACKAGE_MAX_PART_BYTES >> 20);
-    if (reading->n_produced > PACKAGE_MAX_BYTES)
-        return error_set(reading->err, ERNIE_EFORMAT, "%s: the document grows past %u MiB",
-                         part->name, PACKAGE_MAX_BYTES >> 20);
+    if (reading->n_produced > max_bytes)
+        return error_set(reading->err, ERNIE_EFORMAT, "%s: the document grows past %zu MiB", name,
+                         max_bytes >> 20);
     if (reading->n_produced > PACKAGE_FREE_BYTES &&
         reading->n_produced / PACKAGE_MAX_RATIO > reading->file_size)
         return error_set(reading->err, ERNIE_EFORMAT,
-                         "%s: the document grows to more than %d times the file", part->name,
+                         "%s: the document grows to more than %d times the file", name,
                          PACKAGE_MAX_RATIO);
+    return ERNIE_OK;
+}
+
+static int add_bytes(struct reading *reading, struct part *part, const void *data, size_t size)
+{
+    int status;
+
+    if (size > PACKAGE_MAX_PART_BYTES || part->bytes.size > PACKAGE_MAX_PART_BYTES - size)
+        return error_set(reading->err, ERNIE_EFORMAT, "%s: grows past %u MiB", part->name,
+                         PACKAGE_MAX_PART_BYTES >> 20);
+    status = count_bytes(reading, part->name, size, PACKAGE_MAX_BYTES);
+    if (status != ERNIE_OK)
+        return status;
     buffer_append(&part->bytes, data, size);
     return part->bytes.failed ? fail_memory(reading) : ERNIE_OK;
 }
@@ -259,33 +270,39 @@ static int refuse_overlaps(struct reading *reading)
     return ERNIE_OK;
 }
 
+static void use_again(locale_t before, locale_t made)
+{
+    if (made != (locale_t)0) {
+        uselocale(before);
+        freelocale(made);
+    }
+}
+
+/* By its directory, never by what lies in front of it: a zip file that has none is cut off. */
+static int open_archive(struct reading *reading, const uint8_t *bytes)
+{
+    reading->archive = archive_read_new();
+    if (reading->archive == NULL ||
+        archive_read_support_format_zip_seekable(reading->archive) != ARCHIVE_OK)
+        return fail_memory(reading);
+    if (archive_read_open_memory(reading->archive, bytes, reading->file_size) != ARCHIVE_OK)
+        return fail_archive(reading, "package");
+    return ERNIE_OK;
+}
+
 int package_open(struct package *package, const uint8_t *bytes, size_t size,
                  int (*wanted)(const char *name), ernie_error *err)
 {
     struct reading reading = { .package = package, .file_size = size, .err = err };
     locale_t made, before = use_utf8(&made);
-    int status;
+    int status = open_archive(&reading, bytes);
 
-    reading.archive = archive_read_new();
-    /* By its directory, never by what lies in front of it: a zip file that has none is cut off. */
-    if (reading.archive == NULL ||
-        archive_read_support_format_zip_seekable(reading.archive) != ARCHIVE_OK) {
-        status = fail_memory(&reading);
-        goto done;
-    }
-    if (archive_read_open_memory(reading.archive, bytes, size) != ARCHIVE_OK) {
-        status = fail_archive(&reading, "package");
-        goto done;
-    }
-    status = read_parts(&reading, wanted);
+    if (status == ERNIE_OK)
+        status = read_parts(&reading, wanted);
     if (status == ERNIE_OK)
         status = refuse_overlaps(&reading);
-done:
     archive_read_free(reading.archive);
-    if (made != (locale_t)0) {
-        uselocale(before);
-        freelocale(made);
-    }
+    use_again(before, made);
     return status;
 }
 
@@ -314,4 +331,81 @@ const struct part *package_part(const struct package *package, const char *name)
     if (low < package->n_parts && strcasecmp(package->parts[low].name, name) == 0)
         return &package->parts[low];
     return NULL;
+}
+
+/* ---- a part in pieces -------------------------------------------------- */
+
+struct package_stream {
+    struct reading reading;
+    const char *name; /* the caller's */
+};
+
+/* Moves to the entry of the stream's name. */
+static int find_entry(struct package_stream *stream)
+{
+    struct archive *archive = stream->reading.archive;
+    struct archive_entry *entry;
+    const char *name;
+
+    for (size_t n = 0; n < PACKAGE_MAX_ENTRIES; n++) {
+        const int result = archive_read_next_header(archive, &entry);
+
+        if (result == ARCHIVE_EOF)
+            break;
+        if (result < ARCHIVE_WARN)
+            return fail_archive(&stream->reading, "package");
+        name = archive_entry_pathname(entry);
+        if (name == NULL || archive_entry_filetype(entry) != AE_IFREG ||
+            strcasecmp(name, stream->name) != 0)
+            continue;
+        if (archive_entry_is_encrypted(entry))
+            return error_set(stream->reading.err, ERNIE_EFORMAT, "%s: encrypted", stream->name);
+        return ERNIE_OK;
+    }
+    return error_set(stream->reading.err, ERNIE_EFORMAT, "%s: missing", stream->name);
+}
+
+int package_stream_open(const uint8_t *bytes, size_t size, const char *name,
+                        struct package_stream **out, ernie_error *err)
+{
+    struct package_stream *stream = memory_new(1, sizeof *stream);
+    locale_t made, before;
+    int status;
+
+    if (stream == NULL)
+        return error_set(err, ERNIE_ENOMEM, "package: out of memory");
+    stream->reading = (struct reading){ .file_size = size, .err = err };
+    stream->name = name;
+    before = use_utf8(&made);
+    status = open_archive(&stream->reading, bytes);
+    if (status == ERNIE_OK)
+        status = find_entry(stream);
+    use_again(before, made);
+    if (status != ERNIE_OK) {
+        package_stream_close(stream);
+        return status;
+    }
+    *out = stream;
+    return ERNIE_OK;
+}
+
+int package_stream_read(void *data, char *out, size_t capacity, size_t *n, ernie_error *err)
+{
+    struct package_stream *stream = data;
+    la_ssize_t size;
+
+    stream->reading.err = err;
+    size = archive_read_data(stream->reading.archive, out, capacity);
+    if (size < 0)
+        return fail_archive(&stream->reading, stream->name);
+    *n = (size_t)size;
+    return count_bytes(&stream->reading, stream->name, *n, PACKAGE_MAX_STREAM_BYTES);
+}
+
+void package_stream_close(struct package_stream *stream)
+{
+    if (stream == NULL)
+        return;
+    archive_read_free(stream->reading.archive);
+    memory_free(stream);
 }

@@ -13,6 +13,7 @@
 #define PACKAGE_MAX_ENTRIES    4096
 #define PACKAGE_MAX_PART_BYTES (64u << 20)
 #define PACKAGE_MAX_BYTES      (256u << 20)
+#define PACKAGE_MAX_STREAM_BYTES ((size_t)1 << 30)
 /* Past the first megabyte, bytes that come out for each byte of the file. */
 #define PACKAGE_MAX_RATIO  200
 #define PACKAGE_FREE_BYTES (1u << 20)
@@ -37,6 +38,15 @@ void package_reset(struct package *package);
 
 /* NULL when there is none of that name. */
 const struct part *package_part(const struct package *package, const char *name);
+
+/* A part that is too large to be held: the one of that name, in pieces as an xml_source wants
+ * them. It may be of PACKAGE_MAX_STREAM_BYTES, under the same ratio; ERNIE_EFORMAT, or "missing"
+ * when there is none. */
+struct package_stream;
+int package_stream_open(const uint8_t *bytes, size_t size, const char *name,
+                        struct package_stream **out, ernie_error *err);
+int package_stream_read(void *stream, char *out, size_t capacity, size_t *n, ernie_error *err);
+void package_stream_close(struct package_stream *stream); /* NULL is fine */
 
 /* The part that a reference in another part means: relative to the folder of from, or to the top
  * when it begins with a slash; "..", "%20" and "#fragment" taken care of. Writes the name with

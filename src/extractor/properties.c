@@ -113,6 +113,7 @@ static const struct xml_name names[] = {
     { "dcterms:modified", CHANGED },
     { "meta:creation-date", CREATED },
     { "meta:initial-creator", FIRST_CREATOR },
+    { "office:body", XML_SKIP },
 };
 
 struct properties {
@@ -162,8 +163,8 @@ static void end(void *data, int kind)
     properties->has_author |= kind == FIRST_CREATOR;
 }
 
-int properties_read(struct extract *out, const struct package *package, const char *name,
-                    ernie_error *err)
+int properties_read_part(struct extract *out, const char *name, const struct buffer *part,
+                         ernie_error *err)
 {
     static const struct xml_handler handler = {
         .names = names,
@@ -173,13 +174,18 @@ int properties_read(struct extract *out, const struct package *package, const ch
         .text = text,
     };
     struct properties properties = { .out = out };
-    const struct part *part = package_part(package, name);
-    int status = ERNIE_OK;
+    int status = xml_read(name, part, &handler, &properties, NULL, err);
 
-    if (part != NULL)
-        status = xml_read(name, &part->bytes, &handler, &properties, NULL, err);
     buffer_reset(&properties.value);
     return status == ERNIE_EFORMAT ? ERNIE_OK : status;
+}
+
+int properties_read(struct extract *out, const struct package *package, const char *name,
+                    ernie_error *err)
+{
+    const struct part *part = package_part(package, name);
+
+    return part != NULL ? properties_read_part(out, name, &part->bytes, err) : ERNIE_OK;
 }
 
 void properties_title_from_heading(struct extract *out)

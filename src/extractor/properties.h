@@ -23,6 +23,10 @@ void properties_set_date(struct extract *out, const char *text, size_t size);
  * change. A broken one is passed over: the text is what counts. */
 int properties_read(struct extract *out, const struct package *package, const char *part,
                     ernie_error *err);
+/* The same from the part, or from a document that is one file with its properties in it; name is
+ * for messages. */
+int properties_read_part(struct extract *out, const char *name, const struct buffer *part,
+                         ernie_error *err);
 
 /* A document that names no title has that of its first heading. */
 void properties_title_from_heading(struct extract *out);

@@ -3,7 +3,6 @@
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
 #include <libxml/xmlerror.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +11,8 @@
 #define MAX_NAME       64 /* of an element with its prefix */
 #define MAX_KNOWN      64 /* namespaces of a part that are remembered by address */
 #define MAX_ATTRIBUTES 1000
+#define TEXT_OF_(x)    #x
+#define TEXT_OF(x)     TEXT_OF_(x)
 
 /* ---- namespaces -------------------------------------------------------- */
 
@@ -71,6 +72,11 @@ struct xml_reader {
     unsigned char has_choice[XML_MAX_DEPTH + 1]; /* by the depth of mc:AlternateContent */
     signed char kinds[XML_MAX_DEPTH + 1];
     const char *refused; /* why we stopped, where libxml2 would have gone on */
+    const struct xml_source *source;
+    ernie_error *err; /* what the source said, */
+    int source_status; /* when it failed */
+    unsigned n_attributes; /* of the tag that is being read, it seems */
+    int after_equals;      /* spaces aside */
 };
 
 static const char *prefix_of(struct xml_reader *reader, const xmlChar *uri)
@@ -291,23 +297,38 @@ static void declared_entity(void *context, const xmlChar *name, int type, const 
 
 /* Whether a tag seems to have more attributes than any has: libxml2 compares each with all before
  * it, which takes minutes for a hundred thousand. "<" begins a tag and stands in no value; the zero
- * bytes are UTF-16's. */
-static int has_many_attributes(const struct buffer *bytes)
+ * bytes are UTF-16's. Tags go on from one piece of the part to the next. */
+static int has_many_attributes(struct xml_reader *reader, const char *bytes, size_t size)
 {
-    const char *at = bytes->data, *end = at + bytes->size;
-    size_t n = 0;
+    for (size_t i = 0; i < size; i++) {
+        const char c = bytes[i];
 
-    for (; at < end; at++) {
-        if (*at == '<')
-            n = 0;
-        if (*at != '=')
-            continue;
-        while (at + 1 < end && (at[1] == '\0' || at[1] == ' ' || (at[1] >= '\t' && at[1] <= '\r')))
-            at++;
-        if (at + 1 < end && (at[1] == '"' || at[1] == '\'') && ++n > MAX_ATTRIBUTES)
+        if (c == '<')
+            reader->n_attributes = 0;
+        else if ((c == '"' || c == '\'') && reader->after_equals &&
+                 ++reader->n_attributes > MAX_ATTRIBUTES)
             return 1;
+        if (c != '\0' && c != ' ' && (c < '\t' || c > '\r'))
+            reader->after_equals = c == '=';
     }
     return 0;
+}
+
+/* libxml2's reading of its input: how many bytes there are, or -1. */
+static int read_input(void *context, char *out, int capacity)
+{
+    struct xml_reader *reader = context;
+    size_t n = 0;
+
+    reader->source_status = reader->source->read(reader->source->data, out, (size_t)capacity, &n,
+                                                 reader->err);
+    if (reader->source_status != ERNIE_OK)
+        return -1;
+    if (has_many_attributes(reader, out, n)) {
+        reader->refused = "a tag with more than " TEXT_OF(MAX_ATTRIBUTES) " attributes";
+        return -1;
+    }
+    return (int)n;
 }
 
 /* libxml2 prints what it finds wrong unless somebody listens. */
@@ -316,11 +337,14 @@ static void ignore_error(void *context, xmlErrorPtr error)
     (void)context, (void)error;
 }
 
-int xml_read(const char *name, const struct buffer *bytes, const struct xml_handler *handler,
-             void *data, const struct extract *out, ernie_error *err)
+int xml_read_from(const char *name, const struct xml_source *source,
+                  const struct xml_handler *handler, void *data, const struct extract *out,
+                  ernie_error *err)
 {
     static const int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING;
-    struct xml_reader reader = { .handler = handler, .data = data, .out = out };
+    ernie_error source_error;
+    struct xml_reader reader = { .handler = handler, .data = data, .out = out,
+                                 .source = source, .err = &source_error };
     xmlSAXHandler sax = { .initialized = XML_SAX2_MAGIC,
                           .internalSubset = document_type,
                           .entityDecl = declared_entity,
@@ -330,24 +354,33 @@ int xml_read(const char *name, const struct buffer *bytes, const struct xml_hand
                           .ignorableWhitespace = characters,
                           .cdataBlock = characters,
                           .serror = ignore_error };
+    xmlParserInputBufferPtr buffer;
+    xmlParserInputPtr input = NULL;
     const xmlError *error;
     int status = ERNIE_OK;
 
-    if (bytes->size == 0 || bytes->size > INT_MAX)
-        return error_set(err, ERNIE_EFORMAT, "%s: %s", name,
-                         bytes->size == 0 ? "empty" : "too large");
-    if (has_many_attributes(bytes))
-        return error_set(err, ERNIE_EFORMAT, "%s: a tag with more than %d attributes", name,
-                         MAX_ATTRIBUTES);
-    reader.parser = xmlCreateMemoryParserCtxt(bytes->data, (int)bytes->size);
+    reader.parser = xmlNewParserCtxt();
     if (reader.parser == NULL)
         return error_set(err, ERNIE_ENOMEM, "%s: out of memory", name);
     *reader.parser->sax = sax;
     reader.parser->userData = &reader;
     xmlCtxtUseOptions(reader.parser, options);
+    buffer = xmlParserInputBufferCreateIO(read_input, NULL, &reader, XML_CHAR_ENCODING_NONE);
+    if (buffer != NULL)
+        input = xmlNewIOInputStream(reader.parser, buffer, XML_CHAR_ENCODING_NONE);
+    if (input == NULL || inputPush(reader.parser, input) < 0) {
+        if (input != NULL)
+            xmlFreeInputStream(input);
+        else if (buffer != NULL)
+            xmlFreeParserInputBuffer(buffer);
+        xmlFreeParserCtxt(reader.parser);
+        return error_set(err, ERNIE_ENOMEM, "%s: out of memory", name);
+    }
     xmlParseDocument(reader.parser);
     error = xmlCtxtGetLastError(reader.parser);
-    if (reader.refused != NULL)
+    if (reader.source_status != ERNIE_OK)
+        status = error_set(err, reader.source_status, "%s", source_error.message);
+    else if (reader.refused != NULL)
         status = error_set(err, ERNIE_EFORMAT, "%s: %s", name, reader.refused);
     else if (error != NULL && error->code == XML_ERR_NO_MEMORY)
         status = error_set(err, ERNIE_ENOMEM, "%s: out of memory", name);
@@ -358,4 +391,34 @@ int xml_read(const char *name, const struct buffer *bytes, const struct xml_hand
                                                                    : "not well formed");
     xmlFreeParserCtxt(reader.parser);
     return status;
+}
+
+/* ---- in memory --------------------------------------------------------- */
+
+struct memory {
+    const char *bytes;
+    size_t n_left;
+};
+
+static int read_memory(void *data, char *out, size_t capacity, size_t *n, ernie_error *err)
+{
+    struct memory *memory = data;
+
+    (void)err;
+    *n = memory->n_left < capacity ? memory->n_left : capacity;
+    memcpy(out, memory->bytes, *n);
+    memory->bytes += *n;
+    memory->n_left -= *n;
+    return ERNIE_OK;
+}
+
+int xml_read(const char *name, const struct buffer *bytes, const struct xml_handler *handler,
+             void *data, const struct extract *out, ernie_error *err)
+{
+    struct memory memory = { bytes->data, bytes->size };
+    const struct xml_source source = { read_memory, &memory };
+
+    if (bytes->size == 0)
+        return error_set(err, ERNIE_EFORMAT, "%s: empty", name);
+    return xml_read_from(name, &source, handler, data, out, err);
 }

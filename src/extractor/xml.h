@@ -36,9 +36,21 @@ struct xml_handler {
     int may_have_type;
 };
 
-/* Reads bytes, the part called name, of which only the error says. Fails with ERNIE_EFORMAT when
+/* Where the bytes of a part come from, a piece at a time: at most capacity of them to out, and in
+ * *n how many; 0 at the end. */
+struct xml_source {
+    int (*read)(void *data, char *out, size_t capacity, size_t *n, ernie_error *err);
+    void *data;
+};
+
+/* Reads the part called name, of which only the error says. Fails with ERNIE_EFORMAT when
  * it is not well formed, has a document type or entities of its own, is too deep or has a tag of
- * very many attributes, or when the text of out (may be NULL) grows past its limit. */
+ * very many attributes, or when the text of out (may be NULL) grows past its limit; or as its
+ * source does. */
+int xml_read_from(const char *name, const struct xml_source *source,
+                  const struct xml_handler *handler, void *data, const struct extract *out,
+                  ernie_error *err);
+/* The same of bytes in memory. */
 int xml_read(const char *name, const struct buffer *bytes, const struct xml_handler *handler,
              void *data, const struct extract *out, ernie_error *err);
 
