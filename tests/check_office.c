@@ -761,6 +761,22 @@ START_TEST(test_mail_that_says_nothing_of_its_charset)
 }
 END_TEST
 
+START_TEST(test_a_type_without_a_subtype_is_plain_text)
+{
+    static const char *const types[] = { "text", "Text; charset=utf-8", "", "nonsense; a=b/c" };
+    char mail[256];
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        n_members = 0;
+        snprintf(mail, sizeof mail, "Subject: old\nContent-Type: %s\n\nBread <b> 面包。\n",
+                 types[i]);
+        ck_assert_int_eq(read_text(read_mail, mail), ERNIE_OK);
+        assert_text("old\n\nBread <b> 面包。\n");
+        ck_assert_uint_eq(n_members, 0);
+    }
+}
+END_TEST
+
 START_TEST(test_flowed_lines_are_joined)
 {
     ck_assert_int_eq(read_text(read_mail, "Subject: f\nContent-Type: text/plain; format=flowed\n\n"
@@ -1374,6 +1390,7 @@ int main(void)
         { test_attachments_of_one_name, 0 },
         { test_the_web_version_where_the_plain_one_is_empty, 0 },
         { test_mail_that_says_nothing_of_its_charset, 0 },
+        { test_a_type_without_a_subtype_is_plain_text, 0 },
         { test_flowed_lines_are_joined, 0 },
         { test_a_folder_of_mail, 0 },
         { test_a_saved_page, 0 },

@@ -90,10 +90,24 @@ GMimeMessage *mime_parse(const uint8_t *bytes, size_t size)
     return message;
 }
 
+/* "Content-Type: text", as mail was marked before there was MIME (RFC 1049), is plain text, and so
+ * is whatever else has no subtype (RFC 2045, section 5.2). */
+static int has_no_type(GMimeObject *part)
+{
+    const char *stated = g_mime_object_get_header(part, "Content-Type");
+    const char *end = stated != NULL ? strchr(stated, ';') : NULL;
+
+    return stated != NULL && !GMIME_IS_MULTIPART(part) &&
+           memchr(stated, '/', end != NULL ? (size_t)(end - stated) : strlen(stated)) == NULL;
+}
+
 int mime_is(GMimeObject *part, const char *type, const char *subtype)
 {
     GMimeContentType *content_type = g_mime_object_get_content_type(part);
 
+    if (has_no_type(part))
+        return strcmp(type, "text") == 0 &&
+               (strcmp(subtype, "*") == 0 || strcmp(subtype, "plain") == 0);
     return content_type != NULL && g_mime_content_type_is_type(content_type, type, subtype);
 }
 
