@@ -34,8 +34,7 @@ static int report_progress(struct ingest *ingest, const char *path, const char *
     ingest->now.path = path == NULL || printable.failed ? NULL : printable.data;
     ingest->now.failure = failure;
     ingest->now.n_chunks = ingest->report->n_chunks;
-    ingest->now.seconds_left =
-        pace_left(&ingest->pace, ingest->now.n_bytes_done, ingest->now.n_bytes_total);
+    ingest->now.seconds_left = pace_left(&ingest->pace, pace_now_s());
     stop = options->progress(options->progress_data, &ingest->now);
     buffer_reset(&printable);
     if (stop)
@@ -76,10 +75,16 @@ static int job_cut(struct job *job, struct ingest *ingest, ernie_error *err)
 {
     int status = cut_document(ingest->database->model, ingest->scratch, &job->extract,
                               &job->chunks, err);
+    size_t n_tokens = 0;
 
-    if (status == ERNIE_OK)
-        ingest->filling->n_chunks += job->chunks.n;
-    return status;
+    if (status != ERNIE_OK)
+        return status;
+    for (size_t i = 0; i < job->chunks.n; i++)
+        n_tokens += job->chunks.chunk[i].n_tokens;
+    ingest->filling->n_chunks += job->chunks.n;
+    ingest->filling->n_tokens += n_tokens;
+    pace_found(&ingest->pace, n_tokens);
+    return ERNIE_OK;
 }
 
 int job_fail(struct job *job, const char *why, ernie_error *err)
@@ -168,12 +173,16 @@ static int batch_embed(struct batch *batch, struct ingest *ingest, ernie_error *
 /* Until the encoder is done with what it has. */
 static int wait_for_encoder(struct ingest *ingest, ernie_error *err)
 {
+    const struct batch *batch = ingest->embedding;
     size_t n_more;
     int status;
 
     do {
         status = embedder_wait(ingest->embedder, &n_more, err);
         ingest->report->n_chunks += n_more;
+        if (n_more > 0)
+            pace_embedded(&ingest->pace, (double)batch->n_tokens * (double)n_more /
+                                             (double)batch->n_chunks);
         if (status == ERNIE_OK && n_more > 0)
             status = report_progress(ingest, NULL, NULL, err);
     } while (status == ERNIE_OK && n_more > 0);
@@ -318,6 +327,7 @@ static int pass_on(struct ingest *ingest, ernie_error *err)
     struct batch *full = ingest->filling, *done = ingest->embedding;
     int status = ERNIE_OK;
 
+    pace_wait_begin(&ingest->pace, pace_now_s());
     if (done != NULL)
         status = wait_for_encoder(ingest, err);
     if (status == ERNIE_OK)
@@ -327,6 +337,7 @@ static int pass_on(struct ingest *ingest, ernie_error *err)
     ingest->filling = &ingest->batches[full == &ingest->batches[0]];
     if (status == ERNIE_OK)
         batch_reset(ingest->filling);
+    pace_wait_end(&ingest->pace, pace_now_s());
     return status;
 }
 
@@ -418,19 +429,20 @@ static void ingest_reset(struct ingest *ingest)
     memory_free(ingest->head);
     ernie_encoder_free(ingest->encoder);
     scan_reset(&ingest->scan);
+    pace_reset(&ingest->pace);
 }
 
 static int embed_files(struct ingest *ingest, ernie_error *err)
 {
-    const size_t n = ingest->scan.n_files, stride = pace_stride(n);
-    int status = ERNIE_OK;
+    int status = pace_plan(&ingest->pace, ingest->scan.n_files, scan_glance, &ingest->scan,
+                           pace_now_s(), err);
+    size_t i;
 
     ingest->now.stage = ERNIE_STAGE_EMBED;
-    pace_begin(&ingest->pace);
-    for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
+    while (status == ERNIE_OK && pace_next(&ingest->pace, pace_now_s(), &i)) {
         struct scan_file file;
 
-        status = scan_file(&ingest->scan, pace_nth(i, n, stride), &file, err);
+        status = scan_file(&ingest->scan, i, &file, err);
         if (status == ERNIE_OK)
             status = ingest_take_file(ingest, &file, err);
     }

@@ -34,7 +34,7 @@ struct job {
 /* Documents that are embedded together. */
 struct batch {
     struct job *jobs; /* [MAX_JOBS] */
-    size_t n_jobs, n_chunks;
+    size_t n_jobs, n_chunks, n_tokens;
     struct buffer passages; /* what is embedded of the chunks, one after another */
     const char **texts; /* [n_chunks], with sizes and embeddings once the encoder has it */
     size_t *sizes;

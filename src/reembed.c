@@ -16,7 +16,7 @@ struct reembed {
     struct store *store;
     const struct ernie_index_options *options;
     struct ernie_progress now;
-    struct pace pace;
+    double began_s;
     ernie_encoder *encoder;
     struct ernie_encode_options how;
     size_t dim, n, capacity; /* texts waiting, and room for them */
@@ -42,7 +42,8 @@ static int flush(struct reembed *reembed, ernie_error *err)
     reembed->now.n_chunks += reembed->n;
     reembed->n = 0;
     reembed->now.seconds_left =
-        pace_left(&reembed->pace, reembed->now.n_bytes_done, reembed->now.n_bytes_total);
+        pace_left_alike(pace_now_s() - reembed->began_s, reembed->now.n_bytes_done,
+                        reembed->now.n_bytes_total);
     if (status == ERNIE_OK && options != NULL && options->progress != NULL &&
         options->progress(options->progress_data, &reembed->now) != 0)
         status = error_set(err, ERNIE_ECANCELED, "rebuild: stopped; nothing was changed");
@@ -95,7 +96,7 @@ static int reembed_init(struct reembed *reembed, struct ernie_database *database
     if (status != ERNIE_OK)
         return status;
     reembed->now.stage = ERNIE_STAGE_EMBED;
-    pace_begin(&reembed->pace);
+    reembed->began_s = pace_now_s();
     reembed->now.n_files_total = reembed->now.n_files_done = counts.n_documents;
     reembed->now.n_bytes_total = n_text_bytes;
     reembed->capacity = CHUNKS_PER_THREAD * ernie_encoder_n_threads(reembed->encoder);

@@ -340,6 +340,14 @@ static int add_file(struct scanner *scanner, const struct walk_file *file, ernie
     return scanner->progress(scanner->data, NULL, NULL, err);
 }
 
+void scan_glance(const void *data, size_t i, const char **name, uint64_t *size_bytes)
+{
+    const struct scan *scan = data;
+
+    *name = scan->names.data + scan->entry[i].name;
+    *size_bytes = scan->entry[i].size_bytes;
+}
+
 int scan_file(const struct scan *scan, size_t i, struct scan_file *out, ernie_error *err)
 {
     const struct scan_entry *entry = &scan->entry[i];

@@ -85,7 +85,9 @@ void scan_reset(struct scan *scan);
  * the nearest folder that is there and the names that follow. memory_free. */
 int scan_resolve(const char *given, char **out, ernie_error *err);
 
-/* File i of n_files. */
+/* The name of file i of n_files, without its folders, and its size. data is a struct scan. */
+void scan_glance(const void *data, size_t i, const char **name, uint64_t *size_bytes);
+/* All of it. */
 int scan_file(const struct scan *scan, size_t i, struct scan_file *out, ernie_error *err);
 
 /* Looks for a document that a new file is the same as, under another name: of the same

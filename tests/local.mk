@@ -213,9 +213,9 @@ check_database_LDADD = libernie.la $(CHECK_LIBS) $(SQLITE_LIBS)
 
 check_PROGRAMS += check_pace
 
-check_pace_SOURCES = tests/check_pace.c src/pace.c
+check_pace_SOURCES = tests/check_pace.c tests/faults.h src/pace.c
 check_pace_CPPFLAGS = $(TEST_CPPFLAGS)
-check_pace_LDADD = $(CHECK_LIBS) -lm
+check_pace_LDADD = libbase.la $(CHECK_LIBS) -lm
 
 check_PROGRAMS += check_watch
 
