@@ -3,8 +3,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define ALIGNMENT 64
+/* Blocks from this size on may lie in pages of 2 MiB. */
+#define HUGE_BYTES (4 << 20)
 
 static void *resize(void *block, size_t size_bytes)
 {
@@ -41,6 +45,17 @@ void memory_free(void *block)
         memory_table.resize(block, 0);
 }
 
+/* Large arrays are read here and there: in small pages, finding where each one lies would
+ * take as long as reading it. Only asked for; the block is as good without. */
+static void ask_for_huge_pages(char *block, size_t size_bytes)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t start = ((uintptr_t)block + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)block + size_bytes) / page * page;
+
+    madvise((void *)start, end - start, MADV_HUGEPAGE);
+}
+
 void *memory_new_aligned(size_t n, size_t size)
 {
     size_t size_bytes;
@@ -52,6 +67,8 @@ void *memory_new_aligned(size_t n, size_t size)
     block = memory_resize(NULL, size_bytes, 1);
     if (block == NULL)
         return NULL;
+    if (size_bytes >= HUGE_BYTES)
+        ask_for_huge_pages(block, size_bytes);
     aligned = block + sizeof(void *);
     aligned += (ALIGNMENT - (uintptr_t)aligned % ALIGNMENT) % ALIGNMENT;
     /* The word before the block remembers what to free. */
