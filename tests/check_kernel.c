@@ -468,6 +468,43 @@ START_TEST(test_scan_i8_on_every_width)
 }
 END_TEST
 
+/* Numbers at both ends of what they can be, and sums that 16 bits would not hold. */
+START_TEST(test_scan_u4_on_every_width)
+{
+    enum { ROWS = 7, MAX = 9 * U4_INPUTS };
+    static uint8_t rows[ROWS * MAX / 2] __attribute__((aligned(64)));
+    static int8_t query[MAX];
+    int32_t out[ROWS + 1];
+
+    for (size_t n = U4_INPUTS; n <= MAX; n += U4_INPUTS) {
+        for (unsigned kind = 0; kind < 4; kind++) {
+            int32_t expected[ROWS] = { 0 };
+            float x[MAX];
+
+            fill(n, x, kind + (unsigned)n, 127.99f);
+            for (size_t j = 0; j < n; j++)
+                query[j] = (int8_t)(kind == 0 ? -127 : kind == 1 ? 127 : (int)x[j]);
+            for (size_t i = 0; i < ROWS; i++) {
+                fill(n, x, 99 + (unsigned)i, 7.99f);
+                for (size_t j = 0; j < n; j++) {
+                    const int number = i == 0 ? 15 : i == 1 ? 0 : (int)(x[j] + 8);
+                    const size_t block = j / U4_INPUTS * 64, in_block = j % U4_INPUTS;
+                    uint8_t *byte = &rows[i * n / 2 + block + in_block % 64];
+
+                    *byte = (uint8_t)(in_block < 64 ? number : *byte | number << 4);
+                    expected[i] += number * query[j];
+                }
+            }
+            out[ROWS] = 42; /* must stay */
+            kernels[_i]->scan_u4(ROWS, n, rows, query, out);
+            for (size_t i = 0; i < ROWS; i++)
+                ck_assert_int_eq(out[i], expected[i]);
+            ck_assert_int_eq(out[ROWS], 42);
+        }
+    }
+}
+END_TEST
+
 START_TEST(test_pick_gives_one_that_runs_here)
 {
     int known = 0;
@@ -485,7 +522,8 @@ int main(void)
                              test_attend, test_attend_keeps_what_is_not_finite,
                              test_quantize, test_multiply_i8_on_every_tail,
                              test_multiply_i8_does_not_saturate,
-                             test_multiply_f32_on_every_tail, test_scan_i8_on_every_width };
+                             test_multiply_f32_on_every_tail, test_scan_i8_on_every_width,
+                             test_scan_u4_on_every_width };
     Suite *s = suite_create("kernel");
     TCase *loops = tcase_create("loops"), *others = tcase_create("blas");
 

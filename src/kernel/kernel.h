@@ -12,6 +12,7 @@ enum epilogue { EPILOGUE_BIAS, EPILOGUE_GELU };
 
 /* What int8 matrices and rows are padded to, with zeros. */
 #define I8_INPUTS  64 /* a multiple of which n_in is */
+#define U4_INPUTS  128 /* the same for rows of 4-bit numbers */
 #define I8_OUTPUTS 32 /* a multiple of which n_out is, in packed and sum */
 #define I8_ROWS    32 /* a multiple of which quantised rows have memory for */
 #define F32_BLOCK  256 /* inputs that multiply_f32 takes at a time */
@@ -127,6 +128,12 @@ struct kernel { /* one table an instruction set */
     /* out [n_rows] = sum of rows[i][j] * query[j], exactly; rows [n_rows][n] in
      * -127..127, starting at a multiple of 64. */
     void (*scan_i8)(size_t n_rows, size_t n, const int8_t *rows, const struct scan_query *query,
+                    int32_t *out);
+
+    /* out [n_rows] = sum of rows[i][j] * query[j], exactly; query [n] in -127..127; rows
+     * [n_rows][n / 2 bytes], starting at a multiple of 64, of numbers 0..15: each 64 bytes
+     * hold U4_INPUTS of them, the first 64 in their low halves. n at most 65536. */
+    void (*scan_u4)(size_t n_rows, size_t n, const uint8_t *rows, const int8_t *query,
                     int32_t *out);
 };
 

@@ -67,4 +67,28 @@ static inline int32_t scan_row(size_t n, const int8_t *row, const struct scan_qu
                      UINT32_C(128) * 128 * (uint32_t)query->high_sum);
 }
 
+static inline int32_t scan_row_u4(size_t n, const uint8_t *row, const int8_t *query)
+{
+    const __m256i low_half = _mm256_set1_epi8(15);
+    __m256i low = _mm256_setzero_si256(), high = _mm256_setzero_si256();
+    __m128i four;
+
+    for (size_t j = 0; j < n; j += U4_INPUTS, row += U4_INPUTS / 2) {
+        for (size_t k = 0; k < U4_INPUTS / 2; k += 32) {
+            const __m256i both = _mm256_load_si256((const __m256i *)(row + k));
+            const __m256i *q = (const __m256i *)(query + j + k);
+
+            low = _mm256_dpbusd_avx_epi32(low, _mm256_and_si256(both, low_half),
+                                          _mm256_loadu_si256(q));
+            high = _mm256_dpbusd_avx_epi32(
+                high, _mm256_and_si256(_mm256_srli_epi16(both, 4), low_half),
+                _mm256_loadu_si256(q + 2));
+        }
+    }
+    low = _mm256_add_epi32(low, high);
+    four = _mm_add_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+    four = _mm_hadd_epi32(four, four);
+    return _mm_cvtsi128_si32(_mm_hadd_epi32(four, four));
+}
+
 #include "kernel/kernel_loops.h"

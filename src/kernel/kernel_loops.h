@@ -1,7 +1,7 @@
 /* The loops of kernel.h, written so that a compiler makes vector code of them, and
  * compiled once for each instruction set: the file that includes this names its
  * table with KERNEL_TABLE and KERNEL_NAME, and gives the product of one tile (see
- * multiply_i8) with TILE_ROWS, and that of one row (see scan_i8). Sums run in LANES
+ * multiply_i8) with TILE_ROWS, and those of one row (see scan_i8, scan_u4). Sums run in LANES
  * parts side by side, because a compiler must not reorder floating-point additions by
  * itself. */
 /* The -O2 that builds are made with by default vectorises next to nothing. */
@@ -351,7 +351,15 @@ static void scan_i8(size_t n_rows, size_t n, const int8_t *rows, const struct sc
         out[i] = scan_row(n, rows + i * n, query);
 }
 
+static void scan_u4(size_t n_rows, size_t n, const uint8_t *rows, const int8_t *query,
+                    int32_t *out)
+{
+    for (size_t i = 0; i < n_rows; i++)
+        out[i] = scan_row_u4(n, rows + i * (n / 2), query);
+}
+
 const struct kernel KERNEL_TABLE = {
     KERNEL_NAME, dot, add, add_gelu, softmax, layer_norm, rotate,
     attend, ATTEND_I8, quantize, multiply_i8, pack_f32, multiply_f32, scan_i8,
+    scan_u4,
 };

@@ -33,4 +33,14 @@ static int32_t scan_row(size_t n, const int8_t *row, const struct scan_query *qu
     return sum;
 }
 
+static int32_t scan_row_u4(size_t n, const uint8_t *row, const int8_t *query)
+{
+    int32_t sum = 0;
+
+    for (size_t j = 0; j < n; j += U4_INPUTS, row += U4_INPUTS / 2)
+        for (size_t k = 0; k < U4_INPUTS / 2; k++)
+            sum += (row[k] & 15) * query[j + k] + (row[k] >> 4) * query[j + U4_INPUTS / 2 + k];
+    return sum;
+}
+
 #include "kernel/kernel_loops.h"

@@ -78,3 +78,29 @@ static inline int32_t scan_row(size_t n, const int8_t *row, const struct scan_qu
     four = _mm_hadd_epi32(four, four);
     return _mm_cvtsi128_si32(_mm_hadd_epi32(four, four));
 }
+
+/* VPMADDUBSW adds two products of a number 0..15 with a signed byte; six times that fits
+ * 16 bits, so the low and the high halves of a byte are added before they are widened. */
+static inline int32_t scan_row_u4(size_t n, const uint8_t *row, const int8_t *query)
+{
+    const __m256i low_half = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
+    __m256i sum = _mm256_setzero_si256();
+    __m128i four;
+
+    for (size_t j = 0; j < n; j += U4_INPUTS, row += U4_INPUTS / 2) {
+        for (size_t k = 0; k < U4_INPUTS / 2; k += 32) {
+            const __m256i both = _mm256_load_si256((const __m256i *)(row + k));
+            const __m256i low = _mm256_and_si256(both, low_half);
+            const __m256i high = _mm256_and_si256(_mm256_srli_epi16(both, 4), low_half);
+            const __m256i *q = (const __m256i *)(query + j + k);
+            const __m256i pairs =
+                _mm256_add_epi16(_mm256_maddubs_epi16(low, _mm256_loadu_si256(q)),
+                                 _mm256_maddubs_epi16(high, _mm256_loadu_si256(q + 2)));
+
+            sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
+        }
+    }
+    four = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+    four = _mm_hadd_epi32(four, four);
+    return _mm_cvtsi128_si32(_mm_hadd_epi32(four, four));
+}
