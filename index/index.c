@@ -1,5 +1,6 @@
 #include "index/index_parts.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,9 @@
 #define IVF_FIRST_PART   16
 #define IVF_FIRST_LEAST  11000
 #define IVF_BELIEVED     64
+/* Numbers of a vector from which its base is kept in 4 bits a number: with fewer, what that
+ * loses tells too little of which rows to read. */
+#define NARROW_DIM 96
 /* Hits that FAISS is asked for first, and each further time four times as many, of which
  * one in two is believed; past one in FAISS_PART of all vectors, each is looked up. */
 #define FAISS_FIRST    64
@@ -167,9 +171,11 @@ size_t index_count(const struct index *index)
 
 uint64_t index_bytes(const struct index *index)
 {
-    const size_t n = index->base.n + index->ivf.centers.n + index_recent(index);
+    const size_t n_wide = index->ivf.centers.n + index_recent(index);
 
-    return n * codes_slot_bytes(index->dim) + (index->ann != NULL ? ann_bytes(index->ann) : 0);
+    return n_wide * codes_slot_bytes(index->dim, 8) +
+           index->base.n * codes_slot_bytes(index->dim, index->base.bits) +
+           (index->ann != NULL ? ann_bytes(index->ann) : 0);
 }
 
 int index_add(struct index *index, int64_t id, const float *vector, ernie_error *err)
@@ -180,7 +186,7 @@ int index_add(struct index *index, int64_t id, const float *vector, ernie_error 
     if (index->n_added >= MAX_COUNT)
         return error_set(err, ERNIE_EINVAL, "index: more than %d vectors", MAX_COUNT);
     if (segment->rows == NULL) {
-        int status = codes_init(segment, index->dim, (size_t)FIRST_SEGMENT << i, err);
+        int status = codes_init(segment, index->dim, 8, (size_t)FIRST_SEGMENT << i, err);
 
         if (status != ERNIE_OK)
             return status;
@@ -218,7 +224,7 @@ int index_builder_new(const struct index_plan *plan, size_t dim, size_t n, size_
         builder->cancel = cancel;
     }
     if (status == ERNIE_OK && plan->kind == INDEX_IVF)
-        status = codes_init(&builder->index->base, dim, n, err);
+        status = codes_init(&builder->index->base, dim, 8, n, err);
     if (status == ERNIE_OK && plan->kind == INDEX_FAISS) {
         builder->ids = memory_new(BATCH, sizeof *builder->ids);
         builder->vectors = memory_new_aligned(BATCH, dim * sizeof *builder->vectors);
@@ -315,6 +321,8 @@ int index_builder_finish(struct index_builder *builder, struct index **out, erni
     if (index->plan.kind == INDEX_IVF && index->base.n > 0)
         status = ivf_build(&index->ivf, &index->base, ivf_lists_for(index->base.n),
                            builder->n_threads, builder->cancel, err);
+    if (status == ERNIE_OK && index->plan.kind == INDEX_IVF && index->dim >= NARROW_DIM)
+        status = codes_narrow(&index->base, err);
     if (status != ERNIE_OK)
         return status;
     *out = index;
@@ -325,15 +333,15 @@ int index_builder_finish(struct index_builder *builder, struct index **out, erni
 /* ---- searching --------------------------------------------------------- */
 
 struct index_search {
-    struct index *index;
+    struct index *index, *other; /* other: of index_search_also, or NULL */
     struct codes_query query;
     struct stream *stream;
     size_t n_given;    /* hits given out */
     size_t n_believed; /* hits whose order what was searched so far settles */
     int is_complete;   /* every vector of the base is a candidate */
     /* of INDEX_IVF */
-    struct ivf_queue queue;
-    size_t n_scanned, n_wanted;
+    struct ivf_rest rest;
+    size_t n_scanned;
     /* of INDEX_FAISS */
     float *vector; /* the query, length 1 */
     size_t k;
@@ -361,25 +369,32 @@ static int search_recent(struct index_search *search, const struct index *index,
     return status;
 }
 
+/* As many lists as hold n vectors, if they are as long as others. */
+static size_t lists_of(const struct index *index, size_t n)
+{
+    return (size_t)((uint64_t)n * index->ivf.centers.n / index->base.n) + 1;
+}
+
 /* More lists: about four times what was scanned. */
 static int search_more_lists(struct index_search *search, ernie_error *err)
 {
     const struct index *index = search->index;
     const size_t n = index->base.n;
-    int status = ERNIE_OK;
+    const size_t first_part = n / IVF_FIRST_PART > IVF_FIRST_LEAST ? n / IVF_FIRST_PART
+                                                                   : IVF_FIRST_LEAST;
+    const size_t n_wanted = search->n_scanned == 0 ? first_part : 3 * search->n_scanned;
+    const size_t n_lists = ivf_rest_take(&search->rest, lists_of(index, n_wanted));
+    const uint32_t *start = index->ivf.start, *list = search->rest.list;
+    int status = stream_reserve(search->stream, n_wanted < n ? n_wanted : n, err);
 
-    if (search->n_wanted == 0)
-        search->n_wanted = n / IVF_FIRST_PART > IVF_FIRST_LEAST ? n / IVF_FIRST_PART
-                                                                : IVF_FIRST_LEAST;
-    else
-        search->n_wanted *= 4;
-    while (status == ERNIE_OK && search->queue.n > 0 && search->n_scanned < search->n_wanted) {
-        const uint32_t *start = &index->ivf.start[ivf_queue_take(&search->queue)];
+    for (size_t i = 0; i < n_lists && status == ERNIE_OK; i++) {
+        const uint32_t *at = start + list[i], *next = start + list[i + 1 < n_lists ? i + 1 : i];
 
-        status = search_codes(search, &index->base, start[0], start[1] - start[0], err);
-        search->n_scanned += start[1] - start[0];
+        codes_prefetch(&index->base, next[0], next[1] - next[0]);
+        status = search_codes(search, &index->base, at[0], at[1] - at[0], err);
+        search->n_scanned += at[1] - at[0];
     }
-    search->is_complete = search->queue.n == 0;
+    search->is_complete = search->rest.n == 0;
     search->n_believed = search->n_scanned / IVF_BELIEVED;
     return status;
 }
@@ -423,7 +438,7 @@ static int begin(struct index_search *search, const float *query, ernie_error *e
     if (search->is_complete)
         return ERNIE_OK;
     if (index->plan.kind == INDEX_IVF) {
-        status = ivf_queue_init(&search->queue, &index->ivf, &search->query, index->kernel, err);
+        status = ivf_rest_init(&search->rest, &index->ivf, &search->query, index->kernel, err);
     } else {
         search->vector = memory_new(index->dim, sizeof *search->vector);
         status = search->vector != NULL ? ERNIE_OK
@@ -444,6 +459,8 @@ int index_search_new(struct index *index, const float *query, stream_score_fn sc
         return error_set(err, ERNIE_ENOMEM, "search: out of memory");
     search->index = index_use(index);
     status = codes_query_init(&search->query, index->dim, query, err);
+    if (status == ERNIE_OK && index->plan.kind != INDEX_FLAT)
+        codes_query_trust(&search->query, index->dim);
     if (status == ERNIE_OK)
         status = stream_new(score, data, &search->stream, err);
     if (status == ERNIE_OK)
@@ -463,15 +480,18 @@ void index_search_free(struct index_search *search)
     if (search == NULL)
         return;
     stream_free(search->stream);
+    index_release(search->other);
     codes_query_reset(&search->query);
-    ivf_queue_reset(&search->queue);
+    ivf_rest_reset(&search->rest);
     memory_free(search->vector);
     index_release(search->index);
     memory_free(search);
 }
 
-int index_search_also(struct index_search *search, const struct index *other, ernie_error *err)
+int index_search_also(struct index_search *search, struct index *other, ernie_error *err)
 {
+    assert(search->other == NULL);
+    search->other = index_use(other);
     return search_recent(search, other, err);
 }
 

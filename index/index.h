@@ -87,9 +87,9 @@ struct index_search;
 int index_search_new(struct index *index, const float *query, stream_score_fn score, void *data,
                      struct index_search **out, ernie_error *err);
 void index_search_free(struct index_search *search); /* NULL is fine */
-/* Searches what came after the base of another index too, which is read during this call
- * only. */
-int index_search_also(struct index_search *search, const struct index *other, ernie_error *err);
+/* Searches what came after the base of another index too, which it uses until it is freed.
+ * Once. */
+int index_search_also(struct index_search *search, struct index *other, ernie_error *err);
 /* The next hit; *found is 0 when every vector was given out. */
 int index_search_next(struct index_search *search, struct stream_hit *out, int *found,
                       ernie_error *err);

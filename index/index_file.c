@@ -13,7 +13,8 @@
  *   104  u64  bytes of FAISS's part
  *   112  [64] FAISS's description
  *   176  [32] nonce
- *   208       zero
+ *   208  u32  bits of a number of the base: 8, or 4 (codes.h)
+ *   212       zero
  *   240  [16] code over bytes 0 to 239 and all that follows
  *   256       base: ids, scales, errors, rows (codes.h); centers: scales, errors, rows; the
  *             starts of the lists; FAISS's part; after the base: ids, scales, errors, rows */
@@ -33,7 +34,7 @@
 #include "index/index_parts.h"
 
 #define MAGIC   "ERNIEANN"
-#define VERSION 2
+#define VERSION 3
 #define MAX_DIM 65536
 
 struct header {
@@ -44,7 +45,8 @@ struct header {
     uint64_t n_base, n_lists, n_recent, faiss_bytes;
     char description[ANN_DESCRIPTION_BYTES];
     uint8_t nonce[NONCE_BYTES];
-    uint8_t zero[32];
+    uint32_t base_bits;
+    uint8_t zero[28];
     uint8_t code[MAC_BYTES];
 };
 
@@ -119,6 +121,7 @@ static int fill_header(struct header *header, const struct index *index,
     header->n_lists = index->ivf.centers.n;
     header->n_recent = stamp->n_recent;
     header->faiss_bytes = faiss_bytes;
+    header->base_bits = index->base.bits == 4 ? 4 : 8;
     memcpy(header->description, index->plan.description, sizeof header->description);
     return random_bytes(header->nonce, sizeof header->nonce, err);
 }
@@ -209,9 +212,10 @@ static int read_bytes(struct reader *reader, void *out, size_t size, ernie_error
 static int check_header(const struct header *header, uint64_t file_bytes, const char *path,
                         ernie_error *err)
 {
-    const uint64_t slot = header->dim >= 1 && header->dim <= MAX_DIM
-                              ? codes_slot_bytes((size_t)header->dim)
-                              : 0;
+    const int has_dim = header->dim >= 1 && header->dim <= MAX_DIM;
+    const uint64_t slot = has_dim ? codes_slot_bytes((size_t)header->dim, 8) : 0;
+    const uint64_t base_slot =
+        has_dim ? codes_slot_bytes((size_t)header->dim, header->base_bits) : 0;
     const int has_lists = header->n_lists > 0, is_faiss = header->kind == INDEX_FAISS + 1;
     uint64_t bytes = sizeof *header;
 
@@ -220,15 +224,16 @@ static int check_header(const struct header *header, uint64_t file_bytes, const 
     if (header->version != VERSION)
         return error_set(err, ERNIE_EFORMAT, "%s: version %" PRIu32 " of the index file, not %d",
                          path, header->version, VERSION);
-    if (slot == 0 || header->kind < 1 || header->kind > INDEX_FAISS + 1 ||
-        header->n_base > INT32_MAX || header->n_recent > INT32_MAX ||
+    if (!has_dim || (header->base_bits != 8 && header->base_bits != 4) || header->kind < 1 ||
+        header->kind > INDEX_FAISS + 1 || header->n_base > INT32_MAX || header->n_recent > INT32_MAX ||
         header->n_lists > header->n_base || header->faiss_bytes > file_bytes ||
         memchr(header->description, '\0', sizeof header->description) == NULL ||
         (header->kind == INDEX_FLAT + 1 && header->n_base > 0) ||
         (header->kind == INDEX_IVF + 1 && has_lists != (header->n_base > 0)) ||
         (is_faiss ? has_lists || header->faiss_bytes == 0 : header->faiss_bytes > 0))
         return error_set(err, ERNIE_EFORMAT, "%s: damaged: its header contradicts itself", path);
-    bytes += (header->n_recent + (is_faiss ? 0 : header->n_base)) * slot + header->faiss_bytes;
+    bytes += header->n_recent * slot + (is_faiss ? 0 : header->n_base * base_slot) +
+             header->faiss_bytes;
     if (has_lists)
         bytes += header->n_lists * (slot - sizeof(int64_t)) + (header->n_lists + 1) * 4;
     if (bytes != file_bytes)
@@ -252,10 +257,10 @@ static int read_field(struct reader *reader, struct codes *codes, int field, siz
     }
 }
 
-static int read_base(struct reader *reader, struct codes *codes, size_t dim, size_t n,
-                     int first_field, ernie_error *err)
+static int read_codes(struct reader *reader, struct codes *codes, size_t dim, unsigned bits,
+                      size_t n, int first_field, ernie_error *err)
 {
-    int status = codes_init(codes, dim, n, err);
+    int status = codes_init(codes, dim, bits, n, err);
 
     for (int field = first_field; field < N_FIELDS && status == ERNIE_OK; field++)
         status = read_field(reader, codes, field, n, err);
@@ -268,7 +273,7 @@ static int read_lists(struct reader *reader, struct index *index, size_t n_lists
                       ernie_error *err)
 {
     struct ivf *ivf = &index->ivf;
-    int status = read_base(reader, &ivf->centers, index->dim, n_lists, FIELD_SCALES, err);
+    int status = read_codes(reader, &ivf->centers, index->dim, 8, n_lists, FIELD_SCALES, err);
 
     if (status != ERNIE_OK)
         return status;
@@ -290,7 +295,7 @@ static int read_recent(struct reader *reader, struct index *index, size_t n, ern
             struct codes *segment = &index->segment[i];
 
             if (field == 0)
-                status = codes_init(segment, index->dim, size, err);
+                status = codes_init(segment, index->dim, 8, size, err);
             if (status == ERNIE_OK)
                 status = read_field(reader, segment, field, left < size ? left : size, err);
             segment->n = left < size ? left : size;
@@ -331,7 +336,8 @@ static int read_index(struct reader *reader, const struct header *header,
         return error_set(err, ERNIE_ENOMEM, "%s: out of memory", reader->path);
     mac_add(reader->mac, header, offsetof(struct header, code));
     if (index->plan.kind == INDEX_IVF)
-        status = read_base(reader, &index->base, index->dim, header->n_base, FIELD_IDS, err);
+        status = read_codes(reader, &index->base, index->dim, header->base_bits, header->n_base,
+                            FIELD_IDS, err);
     if (status == ERNIE_OK && header->n_lists > 0)
         status = read_lists(reader, index, header->n_lists, err);
     if (status == ERNIE_OK && index->plan.kind == INDEX_FAISS) {

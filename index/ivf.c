@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "index/cluster.h"
+#include "index/select.h"
 #include "kernel/pack.h"
 
 /* Vectors a center that centers are found of. */
@@ -208,7 +209,7 @@ int ivf_build(struct ivf *ivf, struct codes *codes, size_t n_lists, size_t n_thr
     ivf->start = memory_new(n_lists + 1, sizeof *ivf->start);
     status = centers != NULL && list != NULL && ivf->start != NULL ? ERNIE_OK : out_of_memory(err);
     if (status == ERNIE_OK)
-        status = codes_init(&ivf->centers, codes->dim, n_lists, err);
+        status = codes_init(&ivf->centers, codes->dim, 8, n_lists, err);
     if (status == ERNIE_OK)
         status = find_centers(codes, n_lists, n_threads, cancel, centers, err);
     if (status == ERNIE_OK)
@@ -227,61 +228,46 @@ int ivf_build(struct ivf *ivf, struct codes *codes, size_t n_lists, size_t n_thr
 
 /* ---- for a query ------------------------------------------------------- */
 
-static int is_nearer(const struct ivf_place *a, const struct ivf_place *b)
-{
-    return a->upper > b->upper || (a->upper == b->upper && a->list < b->list);
-}
-
-/* Puts place at i of a heap whose parts below i are heaps already. */
-static void sift_down(struct ivf_queue *queue, size_t i, struct ivf_place place)
-{
-    size_t child;
-
-    while ((child = 2 * i + 1) < queue->n) {
-        if (child + 1 < queue->n && is_nearer(&queue->place[child + 1], &queue->place[child]))
-            child++;
-        if (!is_nearer(&queue->place[child], &place))
-            break;
-        queue->place[i] = queue->place[child];
-        i = child;
-    }
-    queue->place[i] = place;
-}
-
-int ivf_queue_init(struct ivf_queue *queue, const struct ivf *ivf,
-                   const struct codes_query *query, const struct kernel *kernel, ernie_error *err)
+int ivf_rest_init(struct ivf_rest *rest, const struct ivf *ivf, const struct codes_query *query,
+                  const struct kernel *kernel, ernie_error *err)
 {
     const size_t n = ivf->centers.n;
-    float *upper = memory_new(n, sizeof *upper);
 
-    queue->place = memory_new(n, sizeof *queue->place);
-    queue->n = n;
-    if (upper == NULL || queue->place == NULL) {
-        memory_free(upper);
-        ivf_queue_reset(queue);
+    rest->upper = memory_new(n, sizeof *rest->upper);
+    rest->copy = memory_new(n, sizeof *rest->copy);
+    rest->list = memory_new(n, sizeof *rest->list);
+    rest->n_lists = rest->n = n;
+    if (rest->upper == NULL || rest->copy == NULL || rest->list == NULL) {
+        ivf_rest_reset(rest);
         return error_set(err, ERNIE_ENOMEM, "search: out of memory");
     }
-    codes_bounds(&ivf->centers, 0, n, query, kernel, upper);
-    for (size_t i = 0; i < n; i++)
-        queue->place[i] = (struct ivf_place){ upper[i], (uint32_t)i };
-    for (size_t i = n / 2; i-- > 0;)
-        sift_down(queue, i, queue->place[i]);
-    memory_free(upper);
+    codes_bounds(&ivf->centers, 0, n, query, kernel, rest->upper);
     return ERNIE_OK;
 }
 
-void ivf_queue_reset(struct ivf_queue *queue)
+void ivf_rest_reset(struct ivf_rest *rest)
 {
-    memory_free(queue->place);
-    memset(queue, 0, sizeof *queue);
+    memory_free(rest->upper);
+    memory_free(rest->copy);
+    memory_free(rest->list);
+    memset(rest, 0, sizeof *rest);
 }
 
-uint32_t ivf_queue_take(struct ivf_queue *queue)
+size_t ivf_rest_take(struct ivf_rest *rest, size_t n)
 {
-    const uint32_t list = queue->place[0].list;
+    size_t n_taken = 0;
+    float cut = -INFINITY;
 
-    queue->n--;
-    if (queue->n > 0)
-        sift_down(queue, 0, queue->place[queue->n]);
-    return list;
+    if (n < rest->n) {
+        memcpy(rest->copy, rest->upper, rest->n_lists * sizeof *rest->copy);
+        cut = select_greatest(rest->n_lists, rest->copy, n);
+    }
+    for (size_t i = 0; i < rest->n_lists; i++) {
+        if (rest->upper[i] < cut || rest->upper[i] == -INFINITY)
+            continue;
+        rest->upper[i] = -INFINITY;
+        rest->list[n_taken++] = (uint32_t)i;
+    }
+    rest->n -= n_taken;
+    return n_taken;
 }

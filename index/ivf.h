@@ -26,21 +26,20 @@ int ivf_build(struct ivf *ivf, struct codes *codes, size_t n_lists, size_t n_thr
               const atomic_int *cancel, ernie_error *err);
 void ivf_reset(struct ivf *ivf);
 
-/* The lists for a query, the one it should read first on top: a heap, since few of them
- * are taken. */
-struct ivf_queue {
-    struct ivf_place {
-        float upper;
-        uint32_t list;
-    } *place; /* [n] */
-    size_t n;
+/* The lists that a query has not read yet. */
+struct ivf_rest {
+    float *upper;   /* [n_lists] of the query and each center; -INFINITY once it was read */
+    float *copy;    /* [n_lists] to be reordered */
+    uint32_t *list; /* [n_lists] those that come next */
+    size_t n_lists;
+    size_t n; /* not read yet */
 };
 
-int ivf_queue_init(struct ivf_queue *queue, const struct ivf *ivf,
-                   const struct codes_query *query, const struct kernel *kernel,
-                   ernie_error *err);
-void ivf_queue_reset(struct ivf_queue *queue);
-/* The next list; there must be one. */
-uint32_t ivf_queue_take(struct ivf_queue *queue);
+int ivf_rest_init(struct ivf_rest *rest, const struct ivf *ivf, const struct codes_query *query,
+                  const struct kernel *kernel, ernie_error *err);
+void ivf_rest_reset(struct ivf_rest *rest);
+/* The n > 0 nearest of the rest, more when some are equally near, all when there are no more:
+ * takes them out of it and writes them to rest->list, ascending. Returns how many. */
+size_t ivf_rest_take(struct ivf_rest *rest, size_t n);
 
 #endif

@@ -9,6 +9,7 @@ libindex_la_SOURCES = \
 	index/index_file.c index/index_file.h \
 	index/ivf.c index/ivf.h \
 	index/registry.c index/registry.h \
+	index/select.c index/select.h \
 	index/stream.c index/stream.h
 if !HAVE_FAISS_C
 libindex_la_SOURCES += index/faiss_c.cpp

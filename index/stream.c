@@ -6,6 +6,7 @@
 
 #include "base/id_set.h"
 #include "base/memory.h"
+#include "index/select.h"
 
 /* Candidates of which the greatest bound is kept: finding those above a cut looks at
  * these, and into few blocks. */
@@ -25,16 +26,24 @@ struct heap {
     size_t n, capacity;
 };
 
+/* Candidates that were added at once: the ids of few are ever looked at. */
+struct run {
+    size_t first;       /* of the candidates */
+    const int64_t *ids; /* of it and those after it, not ours */
+};
+
 struct stream {
     stream_score_fn score;
     void *data;
     size_t n, capacity; /* a multiple of BLOCK */
-    int64_t *ids;       /* [n] */
     float *upper;       /* [n] bounds; those of cut or more are in pending or scored */
     float *peak;        /* [capacity / BLOCK] the greatest bound of each block */
+    size_t n_peaked;    /* candidates that peak takes into account */
     float *peak_copy;   /* [capacity / BLOCK] to be reordered */
     double cut;         /* INFINITY before the first, -INFINITY when nothing is below */
     size_t take;
+    struct run *runs; /* [n_runs], by first */
+    size_t n_runs, run_capacity;
     struct heap pending, scored;
     struct id_set seen; /* ids that were scored */
 };
@@ -104,7 +113,7 @@ void stream_free(struct stream *stream)
 {
     if (stream == NULL)
         return;
-    memory_free(stream->ids);
+    memory_free(stream->runs);
     memory_free(stream->upper);
     memory_free(stream->peak);
     memory_free(stream->peak_copy);
@@ -127,7 +136,7 @@ static int grow(void *array, size_t n, size_t size)
     return 1;
 }
 
-static int reserve(struct stream *stream, size_t n, ernie_error *err)
+int stream_reserve(struct stream *stream, size_t n, ernie_error *err)
 {
     size_t capacity = stream->capacity;
 
@@ -138,8 +147,7 @@ static int reserve(struct stream *stream, size_t n, ernie_error *err)
     /* Exactly so many the first time, which is most often the only one. */
     capacity = stream->n == 0 || n > stream->n ? stream->n + n : 2 * stream->n;
     capacity = (capacity + BLOCK - 1) / BLOCK * BLOCK;
-    if (!grow(&stream->ids, capacity, sizeof *stream->ids) ||
-        !grow(&stream->upper, capacity, sizeof *stream->upper) ||
+    if (!grow(&stream->upper, capacity, sizeof *stream->upper) ||
         !grow(&stream->peak, capacity / BLOCK, sizeof *stream->peak) ||
         !grow(&stream->peak_copy, capacity / BLOCK, sizeof *stream->peak_copy))
         return error_set(err, ERNIE_ENOMEM, "search: out of memory");
@@ -152,6 +160,34 @@ static size_t n_blocks(const struct stream *stream)
     return (stream->n + BLOCK - 1) / BLOCK;
 }
 
+static int add_run(struct stream *stream, const int64_t *ids, ernie_error *err)
+{
+    if (stream->n_runs == stream->run_capacity) {
+        const size_t capacity = stream->run_capacity < 32 ? 64 : 2 * stream->run_capacity;
+
+        if (!grow(&stream->runs, capacity, sizeof *stream->runs))
+            return error_set(err, ERNIE_ENOMEM, "search: out of memory");
+        stream->run_capacity = capacity;
+    }
+    stream->runs[stream->n_runs++] = (struct run){ stream->n, ids };
+    return ERNIE_OK;
+}
+
+static int64_t id_of(const struct stream *stream, size_t candidate)
+{
+    size_t low = 0, high = stream->n_runs;
+
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+
+        if (stream->runs[middle].first <= candidate)
+            low = middle;
+        else
+            high = middle;
+    }
+    return stream->runs[low].ids[candidate - stream->runs[low].first];
+}
+
 /* The block's candidates with bounds in [from, below), into pending. */
 static int take_block(struct stream *stream, size_t block, size_t first, double from, double below,
                       ernie_error *err)
@@ -162,17 +198,14 @@ static int take_block(struct stream *stream, size_t block, size_t first, double 
 
     for (size_t i = start; i < end && status == ERNIE_OK; i++)
         if (stream->upper[i] >= from && stream->upper[i] < below)
-            status = heap_push(&stream->pending, stream->upper[i], stream->ids[i], err);
+            status = heap_push(&stream->pending, stream->upper[i], id_of(stream, i), err);
     return status;
 }
 
-/* Candidates from first on are new: their blocks' peaks, and those above the cut, whose
- * turn it would have been already. */
-static int enter(struct stream *stream, size_t first, ernie_error *err)
+/* The peaks of the blocks that hold candidates from first on. */
+static void find_peaks(struct stream *stream, size_t first)
 {
-    int status = ERNIE_OK;
-
-    for (size_t block = first / BLOCK; block < n_blocks(stream) && status == ERNIE_OK; block++) {
+    for (size_t block = first / BLOCK; block < n_blocks(stream); block++) {
         const size_t start = block * BLOCK;
         const size_t end = start + BLOCK < stream->n ? start + BLOCK : stream->n;
         float peak = -INFINITY;
@@ -180,9 +213,22 @@ static int enter(struct stream *stream, size_t first, ernie_error *err)
         for (size_t i = start; i < end; i++)
             peak = stream->upper[i] > peak ? stream->upper[i] : peak;
         stream->peak[block] = peak;
-        if (peak >= stream->cut)
-            status = take_block(stream, block, first, stream->cut, INFINITY, err);
     }
+    stream->n_peaked = stream->n;
+}
+
+/* Candidates from first on are new: those above the cut are late for their turn. Before the
+ * first cut there is nothing to do yet, and more may come. */
+static int enter(struct stream *stream, size_t first, ernie_error *err)
+{
+    int status = ERNIE_OK;
+
+    if (stream->cut == INFINITY)
+        return ERNIE_OK;
+    find_peaks(stream, first);
+    for (size_t block = first / BLOCK; block < n_blocks(stream) && status == ERNIE_OK; block++)
+        if (stream->peak[block] >= stream->cut)
+            status = take_block(stream, block, first, stream->cut, INFINITY, err);
     return status;
 }
 
@@ -191,12 +237,13 @@ int stream_add_codes(struct stream *stream, const struct codes *codes, size_t fi
                      ernie_error *err)
 {
     const size_t before = stream->n;
-    int status = reserve(stream, n, err);
+    int status = stream_reserve(stream, n, err);
 
+    if (status == ERNIE_OK && n > 0)
+        status = add_run(stream, codes->ids + first, err);
     if (status != ERNIE_OK || n == 0)
         return status;
     codes_bounds(codes, first, n, query, kernel, stream->upper + before);
-    memcpy(stream->ids + before, codes->ids + first, n * sizeof *stream->ids);
     stream->n += n;
     return enter(stream, before, err);
 }
@@ -212,38 +259,6 @@ int stream_add_ids(struct stream *stream, size_t n, const int64_t *ids, ernie_er
 
 /* ---- what comes next --------------------------------------------------- */
 
-/* The k-th greatest of x [n], 0 < k <= n, which is reordered: Hoare 1961. */
-static float select_greatest(size_t n, float *x, size_t k)
-{
-    size_t low = 0, high = n;
-
-    while (high - low > 1) {
-        const float pivot = x[low + (high - low) / 2];
-        size_t i = low, above = low, below = high;
-
-        while (i < below) {
-            const float value = x[i];
-
-            if (value > pivot) {
-                x[i++] = x[above];
-                x[above++] = value;
-            } else if (value < pivot) {
-                x[i] = x[--below];
-                x[below] = value;
-            } else {
-                i++;
-            }
-        }
-        if (k - 1 < above)
-            high = above;
-        else if (k - 1 >= below)
-            low = below;
-        else
-            return pivot;
-    }
-    return x[low];
-}
-
 /* Lowers the cut, so that at least one more candidate is pending or nothing is left. */
 static int lower_cut(struct stream *stream, ernie_error *err)
 {
@@ -251,6 +266,7 @@ static int lower_cut(struct stream *stream, ernie_error *err)
     size_t n = 0;
     int status = ERNIE_OK;
 
+    find_peaks(stream, stream->n_peaked);
     /* A block above the cut may hold more below it: it counts as often as a whole one. */
     for (size_t block = 0; block < n_blocks(stream); block++)
         stream->peak_copy[n++] = stream->peak[block];

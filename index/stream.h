@@ -22,8 +22,10 @@ typedef int (*stream_score_fn)(void *data, int64_t id, double *score, int *found
 int stream_new(stream_score_fn score, void *data, struct stream **out, ernie_error *err);
 void stream_free(struct stream *stream);
 
-/* Adds slots first .. first + n - 1 of codes as candidates. An id that comes twice is
- * given out once. */
+/* Makes room for n more candidates: may be left out, and saves growing step by step. */
+int stream_reserve(struct stream *stream, size_t n, ernie_error *err);
+/* Adds slots first .. first + n - 1 of codes, which must stay where they are as long as the
+ * stream, as candidates. An id that comes twice is given out once. */
 int stream_add_codes(struct stream *stream, const struct codes *codes, size_t first, size_t n,
                      const struct codes_query *query, const struct kernel *kernel,
                      ernie_error *err);

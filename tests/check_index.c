@@ -289,36 +289,37 @@ END_TEST
 
 /* ---- every kind -------------------------------------------------------- */
 
-enum { MANY_DIM = 32, N_QUERIES = 20 };
+enum { N_QUERIES = 20 };
 
 static const struct {
     const char *setting, *name;
-    size_t n;
+    size_t n, dim;
     double least; /* recall of ten */
 } kinds[] = {
-    { "auto", "flat", 9000, 1 },
-    { "", "flat", 9000, 1 },
-    { "flat", "flat", 9000, 1 },
-    { "ivf", "ivf", 30000, 0.98 }, /* of which the first part is a quarter */
-    { "hnsw", "HNSW32", 9000, 0.98 },
+    { "auto", "flat", 9000, 32, 1 },
+    { "", "flat", 9000, 32, 1 },
+    { "flat", "flat", 9000, 32, 1 },
+    { "ivf", "ivf", 30000, 32, 0.98 }, /* of which the first part is a quarter */
+    { "ivf", "ivf", 20000, 128, 0.98 }, /* in 4 bits a number */
+    { "hnsw", "HNSW32", 9000, 32, 0.98 },
     /* 4 sqrt(30000) lists; 4 parts of 8 numbers, each kept as a byte */
-    { "ivfpq", "IVF692,PQ4", 30000, 0.3 },
-    { "IVF64,SQ8", "IVF64,SQ8", 9000, 0.9 },
-    { "PCA16,IVF64,Flat", "PCA16,IVF64,Flat", 9000, 0.4 }, /* of half the numbers */
-    { "Flat", "Flat", 9000, 1 },
+    { "ivfpq", "IVF692,PQ4", 30000, 32, 0.3 },
+    { "IVF64,SQ8", "IVF64,SQ8", 9000, 32, 0.9 },
+    { "PCA16,IVF64,Flat", "PCA16,IVF64,Flat", 9000, 32, 0.4 }, /* of half the numbers */
+    { "Flat", "Flat", 9000, 32, 1 },
 };
 
 /* No kind leaves a vector out, however many are asked for; and what comes later is found
  * beside the base. */
 START_TEST(test_every_kind_finds_what_is_near_and_each_vector_once)
 {
-    const size_t n = kinds[_i].n;
+    const size_t n = kinds[_i].n, dim = kinds[_i].dim;
     struct table table, queries;
     struct index *index;
     double found;
 
-    table_init(&table, n + 1500, MANY_DIM, 5);
-    table_init(&queries, N_QUERIES, MANY_DIM, 6);
+    table_init(&table, n + 1500, dim, 5);
+    table_init(&queries, N_QUERIES, dim, 6);
     table.n = n;
     index = build(kinds[_i].setting, &table);
     ck_assert_str_eq(index_kind_name(index), kinds[_i].name);
@@ -330,7 +331,7 @@ START_TEST(test_every_kind_finds_what_is_near_and_each_vector_once)
 
     table.n = n + 1500;
     for (size_t i = n; i < table.n; i++)
-        ok(index_add(index, (int64_t)i + 1, table.vectors + i * MANY_DIM, &err));
+        ok(index_add(index, (int64_t)i + 1, table.vectors + i * dim, &err));
     ck_assert_uint_eq(index_count(index), table.n);
     found = recall(index, &table, &queries, 10);
     ck_assert_msg(found >= kinds[_i].least, "%s: recall %.4f", kinds[_i].setting, found);
@@ -533,13 +534,18 @@ END_TEST
  * answer, and nothing is lost. FAISS's own memory is not ours to fail. */
 START_TEST(test_memory_that_runs_out_is_an_error)
 {
-    static const char *const settings[] = { "flat", "ivf", "hnsw" };
-    struct table table;
+    static const struct {
+        const char *setting;
+        size_t dim;
+    } cases[] = { { "flat", 8 }, { "ivf", 8 }, { "ivf", 100 }, { "hnsw", 8 } };
 
-    table_init(&table, 200, 8, 12);
-    table.query = table.vectors;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const size_t dim = cases[i].dim;
+        struct table table;
         int failed = 1;
+
+        table_init(&table, 200, dim, 12);
+        table.query = table.vectors;
 
         for (int k = 0; failed; k++) {
             struct index_plan plan;
@@ -550,11 +556,12 @@ START_TEST(test_memory_that_runs_out_is_an_error)
             size_t n = 0;
             int found = 1, status;
 
-            ok(index_plan_for(settings[i], 8, table.n, &plan, &err));
+            ok(index_plan_for(cases[i].setting, dim, table.n, &plan, &err));
             fail_allocations_from(k);
-            status = index_builder_new(&plan, 8, table.n, 2, NULL, &builder, &err);
+            status = index_builder_new(&plan, dim, table.n, 2, NULL, &builder, &err);
             for (size_t j = 0; j < table.n && status == ERNIE_OK; j++)
-                status = index_builder_add(builder, (int64_t)j + 1, table.vectors + j * 8, &err);
+                status = index_builder_add(builder, (int64_t)j + 1, table.vectors + j * dim,
+                                           &err);
             if (status == ERNIE_OK)
                 status = index_builder_finish(builder, &index, &err);
             if (status == ERNIE_OK)
@@ -569,8 +576,8 @@ START_TEST(test_memory_that_runs_out_is_an_error)
             if (!failed)
                 ck_assert_uint_eq(n, table.n);
         }
+        table_reset(&table);
     }
-    table_reset(&table);
 }
 END_TEST
 

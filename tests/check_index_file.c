@@ -53,9 +53,14 @@ static size_t count_entries(void)
     return n - 2; /* . and .. */
 }
 
-static const char *const settings[] = { "flat", "ivf", "hnsw", "SQ8" };
+/* Vectors are so many times as long as the test says: lists are kept in 8 bits a number, and
+ * in 4 where it is long enough. */
+static const struct {
+    const char *setting;
+    size_t times;
+} kinds[] = { { "flat", 1 }, { "ivf", 1 }, { "ivf", 40 }, { "hnsw", 1 }, { "SQ8", 1 } };
 
-enum { N_SETTINGS = 4 };
+enum { FLAT, IVF, IVF_NARROW, HNSW, SQ8, N_KINDS };
 
 /* The first n_base vectors in the base, the rest after it. */
 static struct index *build(const char *setting, const struct table *table, size_t n_base)
@@ -121,13 +126,13 @@ static void check_same(struct index *a, struct index *b, struct table *table)
 
 START_TEST(test_a_saved_index_loads_as_it_was)
 {
-    for (size_t i = 0; i < N_SETTINGS; i++) {
+    for (size_t i = 0; i < N_KINDS; i++) {
         struct table table;
         struct index *index, *loaded;
         struct index_stamp stamp, read;
 
-        table_init(&table, 6000, 20, 1);
-        index = build(settings[i], &table, 2500); /* and more than two segments after it */
+        table_init(&table, 6000, 20 * kinds[i].times, 1);
+        index = build(kinds[i].setting, &table, 2500); /* and more than two segments after it */
         stamp = stamp_of(index);
         ok(index_file_save(index, &stamp, &key, path, &err));
         memset(&read, 0, sizeof read);
@@ -146,14 +151,15 @@ END_TEST
 
 START_TEST(test_an_index_without_vectors_can_be_saved)
 {
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i <= HNSW; i++) {
+        const size_t dim = 6 * kinds[i].times;
         struct table table;
         struct index *index, *loaded;
         struct index_stamp stamp, read;
 
-        table_init(&table, 3, 6, 2);
-        memset(table.vectors, 0, 18 * sizeof(float)); /* without direction: left out */
-        index = build(settings[i], &table, 3);
+        table_init(&table, 3, dim, 2);
+        memset(table.vectors, 0, 3 * dim * sizeof(float)); /* without direction: left out */
+        index = build(kinds[i].setting, &table, 3);
         ck_assert_uint_eq(index_count(index), 0);
         stamp = stamp_of(index);
         ok(index_file_save(index, &stamp, &key, path, &err));
@@ -209,16 +215,17 @@ END_TEST
 
 /* ---- what is wrong ----------------------------------------------------- */
 
-/* 24 vectors of 3 numbers, 5 of them after the base, two equal ones. */
-static void save_small(const char *setting)
+/* 24 short vectors, 5 of them after the base, two equal ones. */
+static void save_small(size_t kind)
 {
+    const size_t dim = 3 * kinds[kind].times;
     struct table table;
     struct index *index;
     struct index_stamp stamp;
 
-    table_init(&table, 24, 3, 4);
-    memcpy(table.vectors + 9, table.vectors, 3 * sizeof(float));
-    index = build(setting, &table, 19);
+    table_init(&table, 24, dim, 4);
+    memcpy(table.vectors + 3 * dim, table.vectors, dim * sizeof(float));
+    index = build(kinds[kind].setting, &table, 19);
     stamp = stamp_of(index);
     ok(index_file_save(index, &stamp, &key, path, &err));
     index_release(index);
@@ -268,7 +275,7 @@ START_TEST(test_every_changed_byte_is_noticed)
     uint8_t *data;
     size_t size;
 
-    save_small(settings[_i]);
+    save_small((size_t)_i);
     data = read_all(&size);
     for (size_t i = 0; i < size; i++)
         for (size_t j = 0; j < sizeof changes; j++) {
@@ -288,7 +295,7 @@ START_TEST(test_every_other_length_is_noticed)
     uint8_t *data;
     size_t size;
 
-    save_small(settings[_i]);
+    save_small((size_t)_i);
     data = read_all(&size);
     for (size_t i = 0; i < size + 64; i++) {
         if (i == size)
@@ -304,8 +311,8 @@ START_TEST(test_another_key_breaks_the_seal)
 {
     struct mac_key other = key;
 
-    for (size_t i = 0; i < N_SETTINGS; i++) {
-        save_small(settings[i]);
+    for (size_t i = 0; i < N_KINDS; i++) {
+        save_small(i);
         for (size_t bit = 0; bit < 256; bit += 17) {
             other.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
             check_refused(&other, "key", bit);
@@ -344,17 +351,17 @@ START_TEST(test_a_header_that_lies_is_refused)
         size_t at;
         uint64_t value;
     } lies[] = {
-        { 8, 1 },   { 8, 3 },   { 12, 0 },  { 12, 4 },  { 12, UINT32_MAX },
-        { 48, 0 },  { 48, 65 }, { 48, 65537 }, { 48, UINT64_MAX },
+        { 8, 2 },   { 8, 4 },   { 12, 0 },  { 12, 4 },  { 12, UINT32_MAX },
+        { 48, 0 },  { 48, 129 }, { 48, 65537 }, { 48, UINT64_MAX },
         { 80, 18 }, { 80, 20 }, { 80, INT32_MAX }, { 80, UINT64_MAX }, { 80, UINT64_MAX / 80 + 2 },
         { 88, 1000 }, { 88, UINT64_MAX }, { 96, 4 }, { 96, 6 }, { 96, INT32_MAX },
         { 96, UINT64_MAX - 13 }, { 96, UINT64_MAX }, { 104, 1 }, { 104, UINT64_MAX },
-        { 104, (uint64_t)1 << 62 },
+        { 104, (uint64_t)1 << 62 }, { 208, 0 }, { 208, 5 }, { 208, 16 }, { 208, UINT32_MAX },
     };
     uint8_t *data, old[8];
     size_t size;
 
-    save_small(settings[_i]);
+    save_small((size_t)_i);
     data = read_all(&size);
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         const size_t n = lies[i].at < 16 ? 4 : 8;
@@ -393,7 +400,7 @@ START_TEST(test_lists_that_are_none_are_refused)
     uint32_t value;
     size_t size;
 
-    save_small("ivf");
+    save_small(IVF);
     data = read_all(&size);
     memcpy(&n_lists, data + 88, 8);
     starts = data + size - 5 * (8 + 4 + 4 + (size - 256 - 24 * 16 - n_lists * 8 - (n_lists + 1) * 4) /
@@ -431,7 +438,7 @@ START_TEST(test_an_index_of_faiss_s_that_is_another_is_refused)
     size_t size;
     uint32_t number;
 
-    save_small("hnsw");
+    save_small(HNSW);
     data = read_all(&size);
     /* After 19 ids, the numbers of the vectors: the first cannot be 1. */
     number = 1;
@@ -466,7 +473,7 @@ START_TEST(test_what_is_no_file_is_refused)
     close(fd);
     check_refused(&key, "1 TB", 0);
     /* ... or by its length. */
-    save_small("ivf");
+    save_small(IVF);
     ck_assert_int_eq(truncate(path, INT64_C(1) << 40), 0);
     check_refused(&key, "1 TB that begins well", 0);
     ck_assert_ptr_null(index);
@@ -558,7 +565,7 @@ START_TEST(test_a_save_that_fails_leaves_a_whole_file)
         struct index *loaded;
         int reached;
 
-        save_small("flat");
+        save_small(FLAT);
         let_system_fail(call);
         status = index_file_save(index, &newer, &key, path, &err);
         reached = calls_left <= 0;
@@ -584,7 +591,7 @@ START_TEST(test_a_load_that_fails_says_so)
 {
     int status, n_failed = 0;
 
-    save_small("ivf");
+    save_small(IVF);
     for (int call = 1;; call++) {
         struct index *index = NULL;
         struct index_stamp stamp;
@@ -619,11 +626,11 @@ static ssize_t slow_read(int fd, void *out, size_t size)
 
 START_TEST(test_short_and_interrupted_reads_go_on)
 {
-    for (size_t i = 0; i < N_SETTINGS; i++) {
+    for (size_t i = 0; i < N_KINDS; i++) {
         struct index *index;
         struct index_stamp stamp;
 
-        save_small(settings[i]);
+        save_small(i);
         real_system = system_table;
         system_table.read = slow_read;
         ok(index_file_load(path, &key, &index, &stamp, &err));
@@ -636,14 +643,14 @@ END_TEST
 
 START_TEST(test_memory_that_runs_out_is_an_error)
 {
-    for (size_t i = 0; i < N_SETTINGS; i++) {
+    for (size_t i = 0; i < N_KINDS; i++) {
         struct table table;
         struct index *index;
         struct index_stamp stamp, read;
         int failed = 1;
 
-        table_init(&table, 40, 5, 6);
-        index = build(settings[i], &table, 30);
+        table_init(&table, 40, 5 * kinds[i].times, 6);
+        index = build(kinds[i].setting, &table, 30);
         stamp = stamp_of(index);
         for (int k = 0; failed; k++) {
             int status;
@@ -844,10 +851,10 @@ int main(void)
     tcase_add_test(file, test_a_file_is_nobody_else_s_to_read);
     suite_add_tcase(suite, file);
     tcase_add_checked_fixture(wrong, make_directory, remove_directory);
-    tcase_add_loop_test(wrong, test_every_changed_byte_is_noticed, 0, N_SETTINGS);
-    tcase_add_loop_test(wrong, test_every_other_length_is_noticed, 0, N_SETTINGS);
+    tcase_add_loop_test(wrong, test_every_changed_byte_is_noticed, 0, N_KINDS);
+    tcase_add_loop_test(wrong, test_every_other_length_is_noticed, 0, N_KINDS);
     tcase_add_test(wrong, test_another_key_breaks_the_seal);
-    tcase_add_loop_test(wrong, test_a_header_that_lies_is_refused, 0, N_SETTINGS);
+    tcase_add_loop_test(wrong, test_a_header_that_lies_is_refused, 0, N_KINDS);
     tcase_add_test(wrong, test_lists_that_are_none_are_refused);
     tcase_add_test(wrong, test_an_index_of_faiss_s_that_is_another_is_refused);
     tcase_add_test(wrong, test_what_is_no_file_is_refused);
