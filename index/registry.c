@@ -84,8 +84,7 @@ static void note_mark(struct shared_index *shared, uint64_t seq, uint64_t mark)
 {
     const size_t n = shared->n_marks++, i = n < N_MARKS ? n : 1 + n % (N_MARKS - 1);
 
-    shared->marks[i].seq = seq;
-    shared->marks[i].mark = mark;
+    shared->marks[i] = (struct log_state){ seq, mark };
 }
 
 struct index *shared_index_get(struct shared_index *shared, struct index_stamp *stamp)
@@ -102,7 +101,8 @@ struct index *shared_index_get(struct shared_index *shared, struct index_stamp *
 }
 
 void shared_index_put(struct shared_index *shared, struct index *index,
-                      const struct index_stamp *stamp)
+                      const struct index_stamp *stamp, size_t n_earlier,
+                      const struct log_state *earlier)
 {
     struct index *before;
 
@@ -112,6 +112,8 @@ void shared_index_put(struct shared_index *shared, struct index *index,
     shared->stamp = *stamp;
     shared->stamp.n_recent = index_recent(index);
     shared->n_marks = 0;
+    for (size_t i = 0; i < n_earlier; i++)
+        note_mark(shared, earlier[i].seq, earlier[i].mark);
     note_mark(shared, stamp->seq, stamp->mark);
     pthread_mutex_unlock(&shared->mutex);
     index_release(before);

@@ -16,6 +16,10 @@
 /* States of the log that a shared index went through: its first, and the last ones. */
 #define N_MARKS 64
 
+struct log_state {
+    uint64_t seq, mark;
+};
+
 struct shared_index {
     /* The registry's own. */
     char *key; /* NULL: used by one connection alone */
@@ -29,9 +33,7 @@ struct shared_index {
     pthread_mutex_t mutex;
     struct index *index; /* NULL before anybody looked */
     struct index_stamp stamp;
-    struct {
-        uint64_t seq, mark;
-    } marks[N_MARKS];
+    struct log_state marks[N_MARKS];
     size_t n_marks; /* noted so far */
     size_t n_saved; /* vectors in the file, as far as this process knows */
     int is_busy;    /* a new one is being built, or it is being saved */
@@ -48,9 +50,12 @@ void registry_release(struct shared_index *shared);
 
 /* The index as it is now, used (index_release), and its stamp; NULL when there is none. */
 struct index *shared_index_get(struct shared_index *shared, struct index_stamp *stamp);
-/* Puts an index, whose use it takes over, in place of the one there is. */
+/* Puts an index, whose use it takes over, in place of the one there is. Before its stamp's
+ * state it went through some others [n_earlier], which are asked for by those who see the
+ * rows as they were then. */
 void shared_index_put(struct shared_index *shared, struct index *index,
-                      const struct index_stamp *stamp);
+                      const struct index_stamp *stamp, size_t n_earlier,
+                      const struct log_state *earlier);
 /* How many of its vectors are in the file, as far as this process knows. */
 size_t shared_index_saved(struct shared_index *shared);
 void shared_index_set_saved(struct shared_index *shared, size_t n);

@@ -18,6 +18,9 @@
 /* A base is built anew when what came after it is more than this, and more than a quarter
  * of it: so many are scanned in less than a thousandth of a second. */
 #define RECENT_KEPT 20000
+/* Times that a new index is brought up to what was written since the last time: each takes a
+ * part of the time of the one before, unless rows come as fast as they can be read. */
+#define FOLLOW_ROUNDS 8
 /* Chunks that are scored from their rows where only they are asked for: so many, or so
  * small a share of all, take no longer than the index does to pass over the others. */
 #define SCORED_AT_ONCE 1000
@@ -190,7 +193,7 @@ static int find_first(struct nearest *nearest, int look_for_file, ernie_error *e
         status = index_new(nearest->dim, &index, err);
     }
     if (status == ERNIE_OK)
-        shared_index_put(nearest->shared, index, &stamp);
+        shared_index_put(nearest->shared, index, &stamp, 0, NULL);
     return status;
 }
 
@@ -668,17 +671,54 @@ static int look(struct nearest *nearest, int always, uint64_t seq, struct index_
     return ERNIE_OK;
 }
 
-/* Ends the building and shares what was built. */
-static int put(struct nearest *nearest, struct index_builder *builder,
-               const struct index_stamp *stamp, ernie_error *err)
+/* Adds to an index that nobody else has yet what was written since its state, but for what
+ * is written meanwhile. */
+static int follow(struct nearest *nearest, struct index *index, struct index_stamp *stamp,
+                  ernie_error *err)
 {
+    uint64_t seq, mark;
+    int fits = 0, status = collection_snapshot_begin(nearest->rows, &seq, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    if (seq > stamp->seq)
+        status = is_in_past(nearest, stamp->seq, stamp->mark, &fits, err);
+    if (status == ERNIE_OK && fits)
+        status = collection_log_mark(nearest->rows, seq, &mark, err);
+    if (status == ERNIE_OK && fits)
+        status = collection_vectors_since(nearest->rows, stamp->seq, nearest->dim, add_row, index,
+                                          err);
+    collection_snapshot_end(nearest->rows);
+    if (status == ERNIE_OK && fits) {
+        stamp->seq = seq;
+        stamp->mark = mark;
+    }
+    return status;
+}
+
+/* Ends the building and shares what was built. Building takes long, and whoever asks next
+ * would have to wait for all that was written meanwhile: so that comes first. */
+static int put(struct nearest *nearest, struct index_builder *builder, struct index_stamp *stamp,
+               ernie_error *err)
+{
+    struct log_state states[FOLLOW_ROUNDS];
     struct index *index;
+    size_t n = 0;
     int status = index_builder_finish(builder, &index, err);
 
     if (status != ERNIE_OK)
         return status;
+    do {
+        states[n++] = (struct log_state){ stamp->seq, stamp->mark };
+        status = follow(nearest, index, stamp, err);
+    } while (status == ERNIE_OK && n < FOLLOW_ROUNDS &&
+             stamp->seq - states[n - 1].seq > TAIL_KEPT);
+    if (status != ERNIE_OK) {
+        index_release(index);
+        return status;
+    }
     pthread_mutex_lock(&nearest->shared->growing);
-    shared_index_put(nearest->shared, index, stamp);
+    shared_index_put(nearest->shared, index, stamp, n, states);
     pthread_mutex_unlock(&nearest->shared->growing);
     return ERNIE_OK;
 }

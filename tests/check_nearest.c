@@ -1049,6 +1049,57 @@ START_TEST(test_an_interrupted_search_leaves_the_index_as_it_was)
 }
 END_TEST
 
+/* What somebody does while lists are made: at the moment when memory is asked for the list of
+ * each of the rows, which are known by their odd number. */
+enum { N_AT_FIRST = 3001, N_MEANWHILE = 1500 };
+
+static struct side *meanwhile;
+static void *(*resize_before)(void *, size_t);
+
+static void *write_meanwhile(void *block, size_t size_bytes)
+{
+    struct side *side = meanwhile;
+
+    if (size_bytes == N_AT_FIRST * sizeof(uint32_t) && side != NULL) {
+        meanwhile = NULL;
+        add(side, N_MEANWHILE);
+        sql(side, "DELETE FROM ernie_chunks WHERE id = 7");
+    }
+    return resize_before(block, size_bytes);
+}
+
+/* A new index is put in its place with what was written while it was built, so that nobody
+ * waits for that; and those who look at rows as they were then get no other answer. */
+START_TEST(test_what_is_written_during_a_build_is_there_after_it)
+{
+    struct side a, writer, old;
+    size_t n;
+
+    open_with(&a, "a.db", "ivf", DIM);
+    open_with(&writer, "a.db", "ivf", DIM);
+    open_with(&old, "a.db", "ivf", DIM);
+    add(&a, N_AT_FIRST);
+    sql(&old, "BEGIN; SELECT count(*) FROM ernie_chunks");
+    meanwhile = &writer;
+    resize_before = memory_table.resize;
+    memory_table.resize = write_meanwhile;
+    ok(nearest_save(&a.nearest, 1, 1, NULL, &err));
+    memory_table.resize = resize_before;
+    ck_assert_ptr_null(meanwhile);
+    ck_assert_str_eq(shared_kind(&a, &n), "ivf");
+    ck_assert_uint_eq(n, N_AT_FIRST + N_MEANWHILE);
+    check_nearly(&a);
+    check_nearly(&old);
+    ck_assert_ptr_nonnull(old.nearest.shared);
+    ck_assert_ptr_null(old.nearest.own); /* its state is one that the index was in */
+    sql(&old, "COMMIT");
+    check_nearly(&old);
+    close_side(&old);
+    close_side(&writer);
+    close_side(&a);
+}
+END_TEST
+
 START_TEST(test_rows_that_are_not_what_was_written_are_left_out)
 {
     struct nearest_search *search;
@@ -1349,6 +1400,7 @@ int main(void)
     tcase_add_test(saving, test_a_kind_that_faiss_does_not_know_is_said_and_stops_no_search);
     tcase_add_test(saving, test_memory_that_runs_out_is_an_error);
     tcase_add_test(saving, test_an_interrupted_search_leaves_the_index_as_it_was);
+    tcase_add_test(saving, test_what_is_written_during_a_build_is_there_after_it);
     tcase_add_test(saving, test_rows_that_are_not_what_was_written_are_left_out);
     suite_add_tcase(suite, saving);
     tcase_add_checked_fixture(threads, make_folder, remove_folder);
