@@ -16,3 +16,8 @@ bench_gemm_LDADD = libkernel.la libbase.la $(DNNL_LIBS)
 EXTRA_PROGRAMS += bench_index
 bench_index_SOURCES = bench/index.c
 bench_index_LDADD = libindex.la libkernel.la libbase.la -lm
+
+EXTRA_PROGRAMS += bench_readers
+bench_readers_SOURCES = bench/readers.c
+bench_readers_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+bench_readers_LDADD = $(SQLITE_LIBS) -lm
