@@ -171,41 +171,47 @@ static int compare_hits(const void *a, const void *b)
 
     if (x->bm25 != y->bm25)
         return x->bm25 > y->bm25 ? -1 : 1;
-    return (x->chunk_id > y->chunk_id) - (x->chunk_id < y->chunk_id);
+    return (x->id > y->id) - (x->id < y->id);
 }
 
-static int read_hits(struct word_index *index, const char *expression, size_t size,
-                     struct word_hits *out, ernie_error *err)
+int word_hits_read(struct query *query, struct word_hits *out, ernie_error *err)
 {
-    struct query query = query_start(&index->statements, SEARCH);
+    struct word_hits hits = { 0 };
     size_t capacity = 0;
     int status = ERNIE_OK;
 
-    bind_sized_text(&query, 1, expression, size);
-    while (status == ERNIE_OK && query_row(&query)) {
-        if (out->n == capacity) {
+    while (status == ERNIE_OK && query_row(query)) {
+        if (hits.n == capacity) {
             const size_t more = capacity == 0 ? 64 : capacity * 2;
-            struct word_hit *grown = memory_resize(out->hit, more, sizeof *grown);
+            struct word_hit *grown = memory_resize(hits.hit, more, sizeof *grown);
 
             if (grown == NULL) {
                 status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
                 break;
             }
-            out->hit = grown;
+            hits.hit = grown;
             capacity = more;
         }
         /* FTS5 turns its sign so that less is better. */
-        out->hit[out->n++] = (struct word_hit){ column_integer(&query, 0),
-                                                -sqlite3_column_double(query.statement, 1) };
+        hits.hit[hits.n++] = (struct word_hit){ column_integer(query, 0),
+                                                -sqlite3_column_double(query->statement, 1) };
     }
-    return query_end(&query, status, err);
+    status = query_end(query, status, err);
+    if (status != ERNIE_OK) {
+        memory_free(hits.hit);
+        return status;
+    }
+    if (hits.n > 1)
+        qsort(hits.hit, hits.n, sizeof *hits.hit, compare_hits);
+    *out = hits;
+    return ERNIE_OK;
 }
 
 int word_index_search(struct word_index *index, const char *query, size_t size,
                       struct word_hits *out, ernie_error *err)
 {
     struct buffer expression = { 0 };
-    struct word_hits hits = { 0 };
+    struct query search;
     int is_there, status = word_index_is_there(index, &is_there, err);
 
     if (status != ERNIE_OK)
@@ -215,19 +221,15 @@ int word_index_search(struct word_index *index, const char *query, size_t size,
                          "%s: its words are not there yet: `ernie rebuild` makes them",
                          index->path[0] != '\0' ? index->path : "database");
     match_append(&expression, query, size);
-    if (expression.failed)
-        status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
-    else
-        status = read_hits(index, expression.data, expression.size, &hits, err);
-    buffer_reset(&expression);
-    if (status != ERNIE_OK) {
-        memory_free(hits.hit);
-        return status;
+    if (expression.failed) {
+        buffer_reset(&expression);
+        return error_set(err, ERNIE_ENOMEM, "search: out of memory");
     }
-    if (hits.n > 1)
-        qsort(hits.hit, hits.n, sizeof *hits.hit, compare_hits);
-    *out = hits;
-    return ERNIE_OK;
+    search = query_start(&index->statements, SEARCH);
+    bind_sized_text(&search, 1, expression.data, expression.size);
+    status = word_hits_read(&search, out, err);
+    buffer_reset(&expression);
+    return status;
 }
 
 int word_index_ids(struct word_index *index, const char *expression, size_t size, int64_t **ids,

@@ -44,7 +44,7 @@ int word_index_rebuild(struct word_index *index, ernie_error *err);
 /* ---- searching ---- */
 
 struct word_hit {
-    int64_t chunk_id;
+    int64_t id; /* of the chunk */
     double bm25; /* Robertson & Zaragoza 2009, as FTS5 has it, higher is better; more than 0 */
 };
 
@@ -52,6 +52,11 @@ struct word_hits {
     struct word_hit *hit; /* [n], best first; memory_free */
     size_t n;
 };
+
+/* Runs a statement that gives ids and what FTS5's bm25 says of each, and puts them in order:
+ * as query_end, with the caller's parameters bound. */
+struct query;
+int word_hits_read(struct query *query, struct word_hits *out, ernie_error *err);
 
 /* Every chunk that a query (words/match.h) finds. */
 int word_index_search(struct word_index *index, const char *query, size_t size,

@@ -8,22 +8,33 @@
 #include "base/memory.h"
 #include "words/match.h"
 
-/* Of a chunk that the query's words are in, among all by their ids. */
+/* Of a text that the query's words are in, among all by their ids. */
 struct word_place {
-    int64_t chunk_id;
+    int64_t id;
     size_t rank; /* from 1 */
+};
+
+/* Ids, ascending. */
+struct ids {
+    int64_t *id; /* [n] */
+    size_t n;
 };
 
 struct fusion {
     struct nearest_search *search;
+    const struct fusion_words *side;
+    enum ernie_search_mode mode;
+    int is_by_score;
     int asks_vectors; /* 0 in keyword mode, and when there are no more */
     size_t n_vectors; /* given by that side so far */
     double last_score;
     struct word_hits words; /* best first */
     struct word_place *place; /* [words.n], by id */
     size_t n_words; /* taken of words so far */
-    int64_t *except; /* [n_except], ascending: what must not be given out */
-    size_t n_except;
+    /* What must not be given out; and, where it was said, what alone may be, by the query and
+     * by fusion_among. */
+    struct ids except, only, among;
+    int has_only, has_among;
     double vector_weight, word_weight, offset; /* what a cosine and a bm25 count, and nothing */
     struct neighbour first; /* the nearest, which the weights needed, before it is pulled */
     int has_first;
@@ -52,13 +63,13 @@ static int compare_places(const void *a, const void *b)
 {
     const struct word_place *x = a, *y = b;
 
-    return (x->chunk_id > y->chunk_id) - (x->chunk_id < y->chunk_id);
+    return (x->id > y->id) - (x->id < y->id);
 }
 
-static int ask_words(struct fusion *fusion, struct store *store, const char *query,
-                     ernie_error *err)
+static int ask_words(struct fusion *fusion, const char *query, ernie_error *err)
 {
-    int status = store_words_search(store, query, strlen(query), &fusion->words, err);
+    int status = fusion->side->search(fusion->side->data, query, strlen(query), &fusion->words,
+                                      err);
 
     if (status != ERNIE_OK)
         return status;
@@ -66,16 +77,27 @@ static int ask_words(struct fusion *fusion, struct store *store, const char *que
     if (fusion->place == NULL)
         return out_of_memory(err);
     for (size_t i = 0; i < fusion->words.n; i++)
-        fusion->place[i] = (struct word_place){ fusion->words.hit[i].chunk_id, i + 1 };
+        fusion->place[i] = (struct word_place){ fusion->words.hit[i].id, i + 1 };
     if (fusion->words.n > 1)
         qsort(fusion->place, fusion->words.n, sizeof *fusion->place, compare_places);
     return ERNIE_OK;
 }
 
+/* What the words call the text that a chunk is, or is of. */
+static int64_t text_of(const struct fusion *fusion, int64_t chunk_id, int64_t document_id)
+{
+    return fusion->side->chunks != NULL ? document_id : chunk_id;
+}
+
+static int64_t candidate_text(const struct fusion *fusion, const struct candidate *candidate)
+{
+    return text_of(fusion, candidate->chunk_id, candidate->document_id);
+}
+
 /* What the query's words say of a candidate. */
 static void look_up_words(const struct fusion *fusion, struct candidate *candidate)
 {
-    const struct word_place wanted = { .chunk_id = candidate->chunk_id };
+    const struct word_place wanted = { .id = candidate_text(fusion, candidate) };
     const struct word_place *place =
         fusion->words.n == 0 ? NULL
                              : bsearch(&wanted, fusion->place, fusion->words.n,
@@ -85,29 +107,30 @@ static void look_up_words(const struct fusion *fusion, struct candidate *candida
     candidate->bm25 = place != NULL ? fusion->words.hit[place->rank - 1].bm25 : 0;
 }
 
-/* A -word and a "phrase" are conditions for what the vectors find, too. */
-static int filter_vectors(struct fusion *fusion, struct store *store, const char *query,
-                          ernie_error *err)
+/* What the vectors say of a text that the words found; *found is 0 when it is gone. */
+static int look_up_vector(const struct fusion *fusion, int64_t text, struct neighbour *out,
+                          int *found, ernie_error *err)
 {
-    struct buffer expression = { 0 };
-    enum match_filter filter = match_filter_append(&expression, query, strlen(query));
-    int64_t *ids = NULL;
-    size_t n = 0;
-    int status = ERNIE_OK;
+    struct buffer chunks = { 0 };
+    int status;
 
-    if (expression.failed)
-        status = out_of_memory(err);
-    else if (filter != MATCH_ALL)
-        status = store_words_ids(store, expression.data, expression.size, &ids, &n, err);
-    if (status == ERNIE_OK && filter == MATCH_ONLY)
-        status = nearest_among(fusion->search, n, ids, err);
-    if (status == ERNIE_OK && filter == MATCH_EXCEPT) {
-        fusion->except = ids;
-        fusion->n_except = n;
-        ids = NULL;
+    if (fusion->side->chunks == NULL)
+        return nearest_look_up(fusion->search, text, out, found, err);
+    *found = 0;
+    status = fusion->side->chunks(fusion->side->data, text, &chunks, err);
+    for (size_t i = 0; status == ERNIE_OK && i < chunks.size; i += sizeof(int64_t)) {
+        struct neighbour neighbour;
+        int64_t chunk_id;
+        int is_there;
+
+        memcpy(&chunk_id, chunks.data + i, sizeof chunk_id);
+        status = nearest_look_up(fusion->search, chunk_id, &neighbour, &is_there, err);
+        if (status == ERNIE_OK && is_there && (!*found || neighbour.score > out->score)) {
+            *out = neighbour;
+            *found = 1;
+        }
     }
-    memory_free(ids);
-    buffer_reset(&expression);
+    buffer_reset(&chunks);
     return status;
 }
 
@@ -118,10 +141,59 @@ static int compare_ids(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int is_excepted(const struct fusion *fusion, int64_t id)
+static int ids_have(const struct ids *ids, int64_t id)
 {
-    return fusion->n_except > 0 && bsearch(&id, fusion->except, fusion->n_except, sizeof id,
-                                           compare_ids) != NULL;
+    return ids->n > 0 && bsearch(&id, ids->id, ids->n, sizeof id, compare_ids) != NULL;
+}
+
+static int is_wanted(const struct fusion *fusion, int64_t text)
+{
+    return !ids_have(&fusion->except, text) &&
+           (!fusion->has_only || ids_have(&fusion->only, text)) &&
+           (!fusion->has_among || ids_have(&fusion->among, text));
+}
+
+/* Lets the vectors look at the chunks of these texts alone. */
+static int look_among(struct fusion *fusion, const struct ids *texts, ernie_error *err)
+{
+    struct buffer chunks = { 0 };
+    int64_t *copy = NULL;
+    int status = ERNIE_OK;
+
+    if (fusion->side->chunks == NULL)
+        return nearest_among(fusion->search, texts->n, texts->id, err);
+    for (size_t i = 0; status == ERNIE_OK && i < texts->n; i++)
+        status = fusion->side->chunks(fusion->side->data, texts->id[i], &chunks, err);
+    if (status == ERNIE_OK) {
+        const size_t n = chunks.size / sizeof *copy;
+
+        copy = (int64_t *)buffer_take(&chunks); /* memory_resize aligns for any type */
+        status = copy != NULL ? nearest_among(fusion->search, n, copy, err) : out_of_memory(err);
+    }
+    memory_free(copy);
+    buffer_reset(&chunks);
+    return status;
+}
+
+/* A -word and a "phrase" are conditions for what the vectors find, too. */
+static int filter_vectors(struct fusion *fusion, const char *query, ernie_error *err)
+{
+    struct buffer expression = { 0 };
+    const enum match_filter filter = match_filter_append(&expression, query, strlen(query));
+    struct ids *ids = filter == MATCH_ONLY ? &fusion->only : &fusion->except;
+    int status = ERNIE_OK;
+
+    if (expression.failed)
+        status = out_of_memory(err);
+    else if (filter != MATCH_ALL)
+        status = fusion->side->ids(fusion->side->data, expression.data, expression.size, &ids->id,
+                                   &ids->n, err);
+    if (status == ERNIE_OK && filter == MATCH_ONLY) {
+        fusion->has_only = 1;
+        status = look_among(fusion, &fusion->only, err);
+    }
+    buffer_reset(&expression);
+    return status;
 }
 
 /* ---- candidates --------------------------------------------------------- */
@@ -131,7 +203,8 @@ static size_t find_slot(const struct fusion *fusion, int64_t id)
 {
     size_t i = (size_t)((uint64_t)id * 0x9e3779b97f4a7c15u >> 16) & (fusion->n_slots - 1);
 
-    while (fusion->slot[i] != 0 && fusion->seen[fusion->slot[i] - 1].chunk_id != id)
+    while (fusion->slot[i] != 0 &&
+           candidate_text(fusion, &fusion->seen[fusion->slot[i] - 1]) != id)
         i = (i + 1) & (fusion->n_slots - 1);
     return i;
 }
@@ -161,7 +234,7 @@ static int grow(struct fusion *fusion, ernie_error *err)
     fusion->n_slots = 2 * capacity;
     fusion->seen_capacity = capacity;
     for (size_t i = 0; i < fusion->n_seen; i++)
-        fusion->slot[find_slot(fusion, fusion->seen[i].chunk_id)] = i + 1;
+        fusion->slot[find_slot(fusion, candidate_text(fusion, &fusion->seen[i]))] = i + 1;
     return ERNIE_OK;
 }
 
@@ -169,7 +242,10 @@ static int is_better(const struct fusion *fusion, size_t a, size_t b)
 {
     const struct candidate *x = &fusion->seen[a], *y = &fusion->seen[b];
 
-    return x->fused != y->fused ? x->fused > y->fused : x->chunk_id < y->chunk_id;
+    if (fusion->is_by_score && x->score != y->score)
+        return x->score > y->score;
+    return x->fused != y->fused ? x->fused > y->fused
+                                : candidate_text(fusion, x) < candidate_text(fusion, y);
 }
 
 static void heap_push(struct fusion *fusion, size_t which)
@@ -212,7 +288,7 @@ static void add(struct fusion *fusion, const struct candidate *candidate)
 
     *added = *candidate;
     added->fused = fuse(fusion, added->score, added->bm25);
-    fusion->slot[find_slot(fusion, added->chunk_id)] = fusion->n_seen + 1;
+    fusion->slot[find_slot(fusion, candidate_text(fusion, added))] = fusion->n_seen + 1;
     heap_push(fusion, fusion->n_seen++);
 }
 
@@ -220,6 +296,7 @@ static int pull_vector(struct fusion *fusion, ernie_error *err)
 {
     struct neighbour neighbour = { 0 };
     struct candidate candidate = { 0 };
+    int64_t text;
     size_t known;
     int found = 1, status = ERNIE_OK;
 
@@ -236,12 +313,13 @@ static int pull_vector(struct fusion *fusion, ernie_error *err)
     }
     fusion->n_vectors++;
     fusion->last_score = neighbour.score;
-    if (is_excepted(fusion, neighbour.chunk_id))
+    text = text_of(fusion, neighbour.chunk_id, neighbour.document_id);
+    if (!is_wanted(fusion, text))
         return ERNIE_OK;
     status = grow(fusion, err);
     if (status != ERNIE_OK)
         return status;
-    known = fusion->slot[find_slot(fusion, neighbour.chunk_id)];
+    known = fusion->slot[find_slot(fusion, text)];
     if (known > 0) { /* by its words; perhaps given out already, which changes nothing then */
         fusion->seen[known - 1].vector_rank = fusion->n_vectors;
         return ERNIE_OK;
@@ -262,12 +340,13 @@ static int pull_word(struct fusion *fusion, ernie_error *err)
     struct candidate candidate = { 0 };
     int found, status = grow(fusion, err);
 
-    if (status != ERNIE_OK || fusion->slot[find_slot(fusion, hit->chunk_id)] > 0)
+    if (status != ERNIE_OK || fusion->slot[find_slot(fusion, hit->id)] > 0 ||
+        !is_wanted(fusion, hit->id))
         return status;
-    status = nearest_look_up(fusion->search, hit->chunk_id, &neighbour, &found, err);
+    status = look_up_vector(fusion, hit->id, &neighbour, &found, err);
     if (status != ERNIE_OK || !found) /* deleted by another program */
         return status;
-    candidate.chunk_id = hit->chunk_id;
+    candidate.chunk_id = neighbour.chunk_id;
     candidate.document_id = neighbour.document_id;
     candidate.score = neighbour.score;
     candidate.bm25 = hit->bm25;
@@ -315,32 +394,35 @@ static int weigh(struct fusion *fusion, ernie_error *err)
 
 /* ---- the whole ---------------------------------------------------------- */
 
-static int begin(struct fusion *fusion, struct ernie_database *database,
-                 enum ernie_search_mode mode, const char *query, const float *embedding,
-                 ernie_error *err)
+static int begin(struct fusion *fusion, struct nearest *nearest, const char *query,
+                 const float *embedding, ernie_error *err)
 {
-    int status = nearest_begin(&database->nearest, embedding, &fusion->search, err);
+    const enum ernie_search_mode mode = fusion->mode;
+    int status = nearest_begin(nearest, embedding, &fusion->search, err);
 
     fusion->asks_vectors = mode != ERNIE_KEYWORD;
     if (status == ERNIE_OK && mode != ERNIE_VECTOR)
-        status = ask_words(fusion, database->store, query, err);
+        status = ask_words(fusion, query, err);
     if (status == ERNIE_OK && mode == ERNIE_HYBRID)
-        status = filter_vectors(fusion, database->store, query, err);
+        status = filter_vectors(fusion, query, err);
     fusion->vector_weight = mode != ERNIE_KEYWORD;
     fusion->word_weight = mode != ERNIE_VECTOR;
     fusion->last_score = INFINITY;
     return status == ERNIE_OK && mode == ERNIE_HYBRID ? weigh(fusion, err) : status;
 }
 
-int fusion_begin(struct ernie_database *database, enum ernie_search_mode mode, const char *query,
-                 const float *embedding, struct fusion **out, ernie_error *err)
+int fusion_begin(struct nearest *nearest, const struct fusion_words *words,
+                 enum ernie_search_mode mode, const char *query, const float *embedding,
+                 struct fusion **out, ernie_error *err)
 {
     struct fusion *fusion = memory_new(1, sizeof *fusion);
     int status;
 
     if (fusion == NULL)
         return out_of_memory(err);
-    status = begin(fusion, database, mode, query, embedding, err);
+    fusion->side = words;
+    fusion->mode = mode;
+    status = begin(fusion, nearest, query, embedding, err);
     if (status == ERNIE_OK)
         *out = fusion;
     else
@@ -348,7 +430,35 @@ int fusion_begin(struct ernie_database *database, enum ernie_search_mode mode, c
     return status;
 }
 
-/* No chunk that is not seen yet can be better than this. */
+void fusion_by_score(struct fusion *fusion)
+{
+    fusion->is_by_score = 1;
+}
+
+int fusion_among(struct fusion *fusion, size_t n, const int64_t *texts, size_t n_chunks,
+                 const int64_t *chunks, ernie_error *err)
+{
+    int64_t *among = memory_new(n, sizeof *among);
+
+    if (among == NULL)
+        return out_of_memory(err);
+    if (n > 0) {
+        memcpy(among, texts, n * sizeof *among);
+        qsort(among, n, sizeof *among, compare_ids);
+    }
+    memory_free(fusion->among.id);
+    fusion->among = (struct ids){ among, n };
+    fusion->has_among = 1;
+    if (fusion->mode == ERNIE_KEYWORD)
+        return ERNIE_OK;
+    /* The nearest come again, from the first of these on. */
+    fusion->asks_vectors = 1;
+    fusion->has_first = 0;
+    fusion->last_score = INFINITY;
+    return nearest_among(fusion->search, n_chunks, chunks, err);
+}
+
+/* No text that is not seen yet can be better than this. */
 static double bound(const struct fusion *fusion)
 {
     const int has_words = fusion->n_words < fusion->words.n;
@@ -356,19 +466,30 @@ static double bound(const struct fusion *fusion)
 
     if (!fusion->asks_vectors && !has_words)
         return -INFINITY;
+    if (fusion->is_by_score) /* words come in no order of cosines: all of them first */
+        return fusion->asks_vectors ? fusion->last_score : INFINITY;
     /* In keyword mode cosines count nothing, and infinity times nothing is not a number. */
     return fuse(fusion, fusion->vector_weight > 0 ? fusion->last_score : 0, bm25);
 }
 
+/* What the best of the heap is ordered by. */
+static double best_value(const struct fusion *fusion)
+{
+    const struct candidate *best = &fusion->seen[fusion->heap[0]];
+
+    return fusion->is_by_score ? best->score : best->fused;
+}
+
 int fusion_next(struct fusion *fusion, struct candidate *out, int *found, ernie_error *err)
 {
-    while (fusion->n_heap == 0 || fusion->seen[fusion->heap[0]].fused < bound(fusion)) {
+    while (fusion->n_heap == 0 || best_value(fusion) < bound(fusion)) {
         const int has_words = fusion->n_words < fusion->words.n;
         int status;
 
         if (!fusion->asks_vectors && !has_words)
             break;
-        status = has_words && (!fusion->asks_vectors || fusion->n_words < fusion->n_vectors)
+        status = has_words && (!fusion->asks_vectors ||
+                               (!fusion->is_by_score && fusion->n_words < fusion->n_vectors))
                      ? pull_word(fusion, err)
                      : pull_vector(fusion, err);
         if (status != ERNIE_OK)
@@ -387,7 +508,9 @@ void fusion_end(struct fusion *fusion)
     nearest_end(fusion->search);
     memory_free(fusion->words.hit);
     memory_free(fusion->place);
-    memory_free(fusion->except);
+    memory_free(fusion->except.id);
+    memory_free(fusion->only.id);
+    memory_free(fusion->among.id);
     memory_free(fusion->seen);
     memory_free(fusion->heap);
     memory_free(fusion->slot);

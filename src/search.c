@@ -51,17 +51,30 @@ static int keep(struct found *found, const struct candidate *candidate, ernie_er
     return ERNIE_OK;
 }
 
+static int search_words(void *store, const char *query, size_t size, struct word_hits *out,
+                        ernie_error *err)
+{
+    return store_words_search(store, query, size, out, err);
+}
+
+static int word_ids(void *store, const char *expression, size_t size, int64_t **ids, size_t *n,
+                    ernie_error *err)
+{
+    return store_words_ids(store, expression, size, ids, n, err);
+}
+
 /* The k best hits, or all there are: of each document the best chunk, unless all are asked
  * for. */
 static int find_candidates(struct ernie_database *database, const struct question *question,
                            size_t k, int all_chunks, const struct filter *filter,
                            struct found *found, ernie_error *err)
 {
+    const struct fusion_words words = { database->store, search_words, word_ids, NULL };
     struct fusion *fusion;
     struct candidate candidate;
     int is_there = 1, is_new = 1;
-    int status = fusion_begin(database, question->mode, question->text, question->embedding,
-                              &fusion, err);
+    int status = fusion_begin(&database->nearest, &words, question->mode, question->text,
+                              question->embedding, &fusion, err);
 
     if (status != ERNIE_OK)
         return status;

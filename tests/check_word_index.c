@@ -91,7 +91,7 @@ static const char *found(struct store *store, const char *query)
     for (size_t i = 0; i < hits.n; i++) {
         ck_assert_double_gt(hits.hit[i].bm25, 0);
         size += (size_t)snprintf(ids + size, sizeof ids - size, "%s%lld", i > 0 ? "," : "",
-                                 (long long)hits.hit[i].chunk_id);
+                                 (long long)hits.hit[i].id);
         ck_assert_uint_lt(size, sizeof ids);
     }
     memory_free(hits.hit);
@@ -233,7 +233,7 @@ START_TEST(test_every_run_of_one_to_three_characters_is_found_where_it_stands)
                         continue;
                     n_expected++;
                     for (size_t k = 0; k < hits.n; k++)
-                        n_there += hits.hit[k].chunk_id == ids[j];
+                        n_there += hits.hit[k].id == ids[j];
                 }
                 ck_assert_msg(n_there == n_expected && hits.n == n_expected, "%s: %zu of %zu",
                               run, n_there, n_expected);
