@@ -74,6 +74,18 @@ static int find_fts5(sqlite3 *connection, fts5_api **out)
     return code;
 }
 
+int find_tokenizer(sqlite3 *connection, int *is_there)
+{
+    fts5_tokenizer known;
+    fts5_api *fts5;
+    void *context;
+    int code = find_fts5(connection, &fts5);
+
+    *is_there = code == SQLITE_OK && fts5 != NULL &&
+                fts5->xFindTokenizer(fts5, name, &context, &known) == SQLITE_OK;
+    return code;
+}
+
 int register_tokenizer(sqlite3 *connection)
 {
     fts5_tokenizer ours = { create, delete, tokenize }, known;

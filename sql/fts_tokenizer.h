@@ -36,5 +36,7 @@
 /* Makes the tokenizer known to a connection, once. SQLite's code; SQLITE_OK and nothing
  * done where SQLite is built without FTS5. */
 int register_tokenizer(sqlite3 *connection);
+/* Whether FTS5 and the tokenizer are there. SQLite's code. */
+int find_tokenizer(sqlite3 *connection, int *is_there);
 
 #endif

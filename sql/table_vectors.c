@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "model/model.h"
 #include "sql/findings.h"
-#include "sql/vectors_table.h"
+#include "sql/vectors_cursor.h"
 
 /* Vectors after which it is looked whether the index file has become old. */
 #define WRITTEN_UNSAVED 1000
@@ -86,6 +86,7 @@ static void table_free(struct vectors_table *table)
     memory_free(table->question);
     memory_free(table->question_vector);
     tokenizer_scratch_free(table->scratch);
+    vectors_words_reset(&table->words);
     vectors_rows_reset(&table->rows);
     collection_free(table->collection);
     vectors_definition_reset(&table->definition);
@@ -133,8 +134,13 @@ static int table_init(struct vectors_table *table, int argc, const char *const *
     collection_keep(table->collection);
     if (table->definition.is_half)
         collection_write_half(table->collection);
-    return vectors_rows_init(&table->rows, table->connection, table->schema, table->collection,
-                             &table->definition, err);
+    status = vectors_rows_init(&table->rows, table->connection, table->schema, table->collection,
+                               &table->definition, err);
+    return status == ERNIE_OK
+               ? vectors_words_init(&table->words, table->connection, table->schema, table->name,
+                                    table->rows.content, table->collection, &table->definition,
+                                    err)
+               : status;
 }
 
 /* What a table is asked before it is made, so that a wrong word shows at once. */
@@ -146,7 +152,9 @@ static int create_tables(struct vectors_table *table, ernie_error *err)
 
     if (status == ERNIE_OK)
         status = index_plan_for(table->definition.index, dim, IMAGINED_VECTORS, &plan, err);
-    return status == ERNIE_OK ? vectors_rows_create(&table->rows, err) : status;
+    if (status == ERNIE_OK)
+        status = vectors_rows_create(&table->rows, err);
+    return status == ERNIE_OK ? vectors_words_create(&table->words, err) : status;
 }
 
 static int connect(sqlite3 *connection, void *data, int argc, const char *const *argv,
@@ -213,7 +221,8 @@ static int table_destroy(sqlite3_vtab *base)
     /* Where its file is, which the tables say; if they are damaged it may stay behind. */
     if (!table->has_nearest)
         table->has_nearest = nearest_open(table, no_model, 1, NULL) == ERNIE_OK;
-    if (vectors_rows_drop(&table->rows, &err) != ERNIE_OK)
+    if (vectors_words_drop(&table->words, &err) != ERNIE_OK ||
+        vectors_rows_drop(&table->rows, &err) != ERNIE_OK)
         return vectors_fail(table, &err);
     if (table->has_nearest)
         nearest_forget(&table->nearest);
@@ -231,6 +240,8 @@ static int table_rename(sqlite3_vtab *base, const char *name)
 
     if (status == ERNIE_OK)
         status = vectors_rows_rename(&table->rows, name, &err);
+    if (status == ERNIE_OK)
+        status = vectors_words_rename(&table->words, name, table->rows.content, &err);
     if (status != ERNIE_OK) {
         memory_free(copy);
         return vectors_fail(table, &err);
@@ -242,7 +253,8 @@ static int table_rename(sqlite3_vtab *base, const char *name)
 
 static int is_shadow_name(const char *name)
 {
-    static const char *const names[] = { "content", "chunks", "embeddings", "log", "meta" };
+    static const char *const names[] = { "content", "chunks", "embeddings",
+                                         "log",     "meta",   "words" };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (sqlite3_stricmp(name, names[i]) == 0)

@@ -90,13 +90,20 @@ static int set_option(struct vectors_definition *definition, const char *name, c
         *slot = value;
         return ERNIE_OK;
     }
-    if (sqlite3_stricmp(name, "vector") != 0)
+    if (sqlite3_stricmp(name, "vector") == 0) {
+        if (strcmp(value, "f32") != 0 && strcmp(value, "f16") != 0)
+            return error_set(err, ERNIE_EINVAL, "table: vector=%s: must be f32 or f16", value);
+        definition->is_half = strcmp(value, "f16") == 0;
+    } else if (sqlite3_stricmp(name, "words") == 0) {
+        if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+            return error_set(err, ERNIE_EINVAL, "table: words=%s: must be on or off", value);
+        definition->has_words = strcmp(value, "on") == 0;
+    } else {
         return error_set(err, ERNIE_EINVAL,
-                         "table: %s=: no such option; there are model, index, vector, content",
+                         "table: %s=: no such option; there are model, index, vector, content, "
+                         "words",
                          name);
-    if (strcmp(value, "f32") != 0 && strcmp(value, "f16") != 0)
-        return error_set(err, ERNIE_EINVAL, "table: vector=%s: must be f32 or f16", value);
-    definition->is_half = strcmp(value, "f16") == 0;
+    }
     memory_free(value);
     return ERNIE_OK;
 }
@@ -285,6 +292,7 @@ static int settle_roles(struct vectors_definition *definition, ernie_error *err)
         return error_set(err, ERNIE_EINVAL,
                          "table: nothing to embed: give a column without type, as in "
                          "ernie(title, body), or a vector, as in ernie(embedding float[384])");
+    definition->has_words &= definition->vector < 0;
     if (definition->vector >= 0 && definition->model != NULL)
         return error_set(err, ERNIE_EINVAL, "table: model= is for texts, not for vectors");
     if (definition->vector >= 0 && definition->content != NULL)
@@ -295,7 +303,7 @@ static int settle_roles(struct vectors_definition *definition, ernie_error *err)
 int vectors_definition_parse(const char *table, size_t n, const char *const *arguments,
                              struct vectors_definition *out, ernie_error *err)
 {
-    struct vectors_definition definition = { .vector = -1 };
+    struct vectors_definition definition = { .vector = -1, .has_words = 1 };
     int status = ERNIE_OK;
 
     if (n > MAX_COLUMNS)

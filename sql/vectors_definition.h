@@ -30,6 +30,7 @@ struct vectors_definition {
     char *index;   /* "auto" unless it was given */
     char *content; /* the table that has the rows, or NULL: one of our own */
     int is_half;   /* vectors are kept as float16 */
+    int has_words; /* texts can be searched by keyword: unless words=off was given */
 };
 
 /* Hidden columns after the declared ones. The first has the table's name and stands for the

@@ -525,6 +525,22 @@ int vectors_chunks_each(struct vectors_rows *rows, int64_t document_id, vectors_
     return each_id(rows, CHUNK_IDS, &document_id, fn, data, err);
 }
 
+int vectors_chunk_ids(struct vectors_rows *rows, int64_t document_id, struct buffer *out,
+                      ernie_error *err)
+{
+    struct query query = query_start(&rows->statements, CHUNK_IDS);
+    int status;
+
+    bind_integer(&query, 1, document_id);
+    while (query_row(&query)) {
+        const int64_t id = column_integer(&query, 0);
+
+        buffer_append(out, &id, sizeof id);
+    }
+    status = query_end(&query, ERNIE_OK, err);
+    return status == ERNIE_OK && out->failed ? out_of_memory(err) : status;
+}
+
 int vectors_chunk_place(struct vectors_rows *rows, int64_t chunk_id, size_t *start, size_t *end,
                         int *found, ernie_error *err)
 {

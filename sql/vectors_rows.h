@@ -69,6 +69,9 @@ int vectors_chunks_delete(struct vectors_rows *rows, int64_t document_id, ernie_
 /* Calls fn for the id of each chunk of a row. */
 int vectors_chunks_each(struct vectors_rows *rows, int64_t document_id, vectors_row_fn fn,
                         void *data, ernie_error *err);
+/* Appends their ids, each an int64_t. */
+int vectors_chunk_ids(struct vectors_rows *rows, int64_t document_id, struct buffer *out,
+                      ernie_error *err);
 /* Where a chunk is in its row's text; *found is 0 when it is gone. */
 int vectors_chunk_place(struct vectors_rows *rows, int64_t chunk_id, size_t *start, size_t *end,
                         int *found, ernie_error *err);

@@ -1,11 +1,13 @@
 /* One virtual table over one connection, and the parts that it is made of:
  *
  *   table_vectors.c    the module: made, connected, renamed, dropped, checked by SQLite
- *   vectors_read.c     plans and cursors
+ *   vectors_plan.c     what SQLite is told of a SELECT
+ *   vectors_read.c     cursors; vectors_question.c the rows that answer a question, and
+ *                      vectors_columns.c what a row shows
  *   vectors_write.c    changes, commands, and texts that wait to be embedded
  *
  * over vectors_definition.h (what CREATE VIRTUAL TABLE said), vectors_rows.h (the tables
- * behind it) and nearest.h (the search). */
+ * behind it), vectors_words.h (the words of their texts) and fusion.h (the search). */
 #ifndef ERNIE_SQL_VECTORS_TABLE_H
 #define ERNIE_SQL_VECTORS_TABLE_H
 
@@ -15,6 +17,7 @@
 #include "sql/extension.h"
 #include "sql/vectors_definition.h"
 #include "sql/vectors_rows.h"
+#include "sql/vectors_words.h"
 
 /* A row whose chunks are not written yet. */
 struct waiting {
@@ -31,6 +34,7 @@ struct vectors_table {
     struct vectors_definition definition;
     struct collection *collection;
     struct vectors_rows rows;
+    struct vectors_words words;
     struct nearest nearest; /* once vectors_open_nearest was called */
     int has_nearest;
     struct tokenizer_scratch *scratch;
@@ -84,14 +88,13 @@ int vectors_check(struct vectors_table *table, struct findings *findings, ernie_
 
 /* ---- reading ----------------------------------------------------------- */
 
-int vectors_best_index(sqlite3_vtab *base, sqlite3_index_info *info);
 int vectors_open(sqlite3_vtab *base, sqlite3_vtab_cursor **out);
 int vectors_close(sqlite3_vtab_cursor *base);
 int vectors_filter(sqlite3_vtab_cursor *base, int plan, const char *filters, int n,
                    sqlite3_value **values);
 int vectors_next(sqlite3_vtab_cursor *base);
 int vectors_eof(sqlite3_vtab_cursor *base);
-int vectors_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column);
+/* xBestIndex is in vectors_plan.h, xColumn in vectors_cursor.h. */
 int vectors_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out);
 
 #endif

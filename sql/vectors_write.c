@@ -17,7 +17,6 @@
 #define CHUNKS_AT_ONCE 512
 
 #define MAX_DIM 65536
-#define SCHEMA_VERSION 1
 
 #define META_FINGERPRINT "model_fingerprint"
 #define META_NAME "model_name"
@@ -150,7 +149,7 @@ static int check_schema(struct vectors_table *table, ernie_error *err)
     if (table->knows_schema)
         return ERNIE_OK;
     status = collection_meta_get(table->collection, "schema_version", number, sizeof number, err);
-    if (status == ERNIE_OK && strtol(number, NULL, 10) > SCHEMA_VERSION)
+    if (status == ERNIE_OK && strtol(number, NULL, 10) > atoi(VECTORS_WITH_WORDS))
         status = error_set(err, ERNIE_EFORMAT, "%s: made by a newer ernie (tables of version %s)",
                            table->name, number);
     table->knows_schema = status == ERNIE_OK;
@@ -432,6 +431,10 @@ static int delete_row(struct vectors_table *table, int64_t id, ernie_error *err)
 {
     struct waiting *waiting = find_waiting(table, id);
 
+    int status = vectors_words_take_out(&table->words, id, err);
+
+    if (status != ERNIE_OK)
+        return status;
     if (waiting != NULL)
         stop_waiting(table, waiting);
     return vectors_row_delete(&table->rows, id, err);
@@ -472,6 +475,8 @@ static int insert_row(struct vectors_table *table, const int64_t *id, const stru
     status = text.failed ? out_of_memory(err)
                          : vectors_row_add(&table->rows, id, change->values, out, err);
     if (status == ERNIE_OK)
+        status = vectors_words_add(&table->words, *out, err);
+    if (status == ERNIE_OK)
         status = table->definition.vector >= 0 ? write_vector(table, *out, change->vector, err)
                                                : wait_for_others(table, *out, &text, err);
     buffer_reset(&text);
@@ -486,6 +491,21 @@ static int texts_change(const struct vectors_definition *definition, sqlite3_val
     return 0;
 }
 
+/* Gives a row another id and values. Its words are those of an id and of each column. */
+static int change_row(struct vectors_table *table, int64_t id, int64_t new_id, int words_change,
+                      const struct change *change, ernie_error *err)
+{
+    int status = ERNIE_OK;
+
+    words_change |= id != new_id;
+    if (words_change)
+        status = vectors_words_take_out(&table->words, id, err);
+    if (status == ERNIE_OK)
+        status = vectors_row_change(&table->rows, id, new_id, change->values, err);
+    return status == ERNIE_OK && words_change ? vectors_words_add(&table->words, new_id, err)
+                                              : status;
+}
+
 /* Gives a row other texts, and embeds it again where they are not what they were. */
 static int change_texts(struct vectors_table *table, int64_t id, int64_t new_id,
                         const struct change *change, ernie_error *err)
@@ -497,7 +517,7 @@ static int change_texts(struct vectors_table *table, int64_t id, int64_t new_id,
     if (table->definition.content == NULL)
         status = vectors_row_text(&table->rows, id, &before, &found, err);
     if (status == ERNIE_OK)
-        status = vectors_row_change(&table->rows, id, new_id, change->values, err);
+        status = change_row(table, id, new_id, 1, change, err);
     if (status == ERNIE_OK)
         status = vectors_row_text(&table->rows, new_id, &after, &found, err);
     if (status == ERNIE_OK)
@@ -525,7 +545,7 @@ static int update_row(struct vectors_table *table, int64_t id, int64_t new_id,
 
     if (table->definition.vector < 0 && texts_change(&table->definition, change->values))
         return change_texts(table, id, new_id, change, err);
-    status = vectors_row_change(&table->rows, id, new_id, change->values, err);
+    status = change_row(table, id, new_id, 0, change, err);
     waiting = find_waiting(table, id);
     if (status == ERNIE_OK && waiting != NULL)
         waiting->id = new_id;
@@ -590,7 +610,8 @@ static int noted_dim(struct vectors_table *table, size_t *out, ernie_error *err)
     return ERNIE_OK;
 }
 
-int vectors_check(struct vectors_table *table, struct findings *findings, ernie_error *err)
+/* All but the words. */
+static int check_vectors(struct vectors_table *table, struct findings *findings, ernie_error *err)
 {
     struct check check = { .table = table, .findings = findings };
     uint8_t uuid[16];
@@ -614,6 +635,13 @@ int vectors_check(struct vectors_table *table, struct findings *findings, ernie_
     return status == ERNIE_OK ? vectors_rows_each(&table->rows, check_row, &check, err) : status;
 }
 
+int vectors_check(struct vectors_table *table, struct findings *findings, ernie_error *err)
+{
+    int status = check_vectors(table, findings, err);
+
+    return status == ERNIE_OK ? vectors_words_check(&table->words, findings, err) : status;
+}
+
 /* ---- commands ---------------------------------------------------------- */
 
 static void keep_first(void *data, const char *finding)
@@ -624,8 +652,11 @@ static void keep_first(void *data, const char *finding)
         snprintf(first->message, sizeof first->message, "%s", finding);
 }
 
-static int look_for_damage(struct vectors_table *table, size_t *n, ernie_error *first,
-                           ernie_error *err)
+typedef int check_fn(struct vectors_table *table, struct findings *findings, ernie_error *err);
+
+/* What a check finds: how many, and the first. */
+static int look_for_damage(struct vectors_table *table, check_fn *check, size_t *n,
+                           ernie_error *first, ernie_error *err)
 {
     struct findings findings = { .connection = table->connection,
                                  .path = collection_path(table->collection),
@@ -634,7 +665,7 @@ static int look_for_damage(struct vectors_table *table, size_t *n, ernie_error *
     int status;
 
     first->message[0] = '\0';
-    status = vectors_check(table, &findings, err);
+    status = check(table, &findings, err);
     *n = findings.n;
     return status;
 }
@@ -643,7 +674,7 @@ static int command_check(struct vectors_table *table, ernie_error *err)
 {
     ernie_error first;
     size_t n;
-    int status = look_for_damage(table, &n, &first, err);
+    int status = look_for_damage(table, vectors_check, &n, &first, err);
 
     if (status == ERNIE_OK && n > 0)
         status = error_set(err, ERNIE_ECORRUPT, "%s: damaged: %s%s", table->name, first.message,
@@ -664,7 +695,7 @@ static int embed_row_again(void *data, int64_t id, ernie_error *err)
 }
 
 /* Embeds all rows again where their vectors are of another model or damaged, or of another
- * table's rows, which may have changed; and builds the index anew. */
+ * table's rows, which may have changed; makes the words again; and builds the index anew. */
 static int command_rebuild(struct vectors_table *table, ernie_error *err)
 {
     const int is_other_model = vectors_check_model(table, NULL) == ERNIE_EMISMATCH;
@@ -674,7 +705,7 @@ static int command_rebuild(struct vectors_table *table, ernie_error *err)
     int status = vectors_model(table, &model, err);
 
     if (status == ERNIE_OK)
-        status = look_for_damage(table, &n, &first, err);
+        status = look_for_damage(table, check_vectors, &n, &first, err);
     if (status == ERNIE_OK && model != NULL &&
         (n > 0 || is_other_model || table->definition.content != NULL)) {
         status = vectors_chunks_delete_all(&table->rows, err);
@@ -687,11 +718,13 @@ static int command_rebuild(struct vectors_table *table, ernie_error *err)
     } else if (status == ERNIE_OK && n > 0) {
         status = error_set(err, ERNIE_ECORRUPT, "%s: damaged: %s", table->name, first.message);
     }
+    if (status == ERNIE_OK)
+        status = vectors_words_rebuild(&table->words, err);
     table->wants_save = status == ERNIE_OK;
     return status;
 }
 
-/* Forgets the log that a new index will not need, and gives free pages back where the
+/* Forgets the log that a new index will not need, merges FTS5's lists, and gives free pages back where the
  * database can (PRAGMA auto_vacuum). */
 static int command_optimize(struct vectors_table *table, ernie_error *err)
 {
@@ -703,6 +736,8 @@ static int command_optimize(struct vectors_table *table, ernie_error *err)
         return status;
     collection_snapshot_end(table->collection);
     status = collection_log_trim(table->collection, seq, err);
+    if (status == ERNIE_OK)
+        status = vectors_words_optimize(&table->words, err);
     sql = sqlite3_mprintf("PRAGMA \"%w\".incremental_vacuum", table->schema);
     if (status == ERNIE_OK && sql == NULL)
         status = out_of_memory(err);

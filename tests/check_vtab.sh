@@ -15,13 +15,15 @@ check 'across languages' gives '茶' "SELECT title FROM notes('how hot should te
 check 'k as argument' gives 2 "SELECT count(*) FROM notes('x', 2)"
 check 'k in WHERE' gives 2 "SELECT count(*) FROM notes WHERE notes MATCH 'x' AND k = 2"
 check 'mode' gives 3 "SELECT count(*) FROM notes('x', NULL, 'vector')"
-check 'no other mode yet' refuses "mode hybrid: there is only 'vector'" \
-	"SELECT * FROM notes('x', 3, 'hybrid')"
+check 'hybrid by itself' gives 'hybrid
+keyword' "SELECT DISTINCT mode FROM notes('x')" "SELECT DISTINCT mode FROM notes('bread', NULL, 'keyword')"
+check 'no such mode' refuses 'mode fuzzy: there are hybrid, vector and keyword' \
+	"SELECT * FROM notes('x', 3, 'fuzzy')"
 check 'k 0' refuses 'k must be 1 or more' "SELECT * FROM notes('x', 0)"
 check 'an empty query' refuses 'query: empty' "SELECT * FROM notes(' ')"
 check 'NULL finds nothing' gives 0 "SELECT count(*) FROM notes(NULL)"
 check 'score, rank, distance' gives '1|1' \
-	"SELECT max(abs(score + rank)) < 1e-12, max(abs(score + distance - 1)) < 1e-12 FROM notes('x')"
+	"SELECT max(abs(score + rank)) < 1e-12, max(abs(score + distance - 1)) < 1e-12 FROM notes('x', 9, 'vector')"
 check 'the score is the cosine of the embeddings' gives 3 \
 	"SELECT count(*) FROM notes('茶') WHERE abs(score - ernie_similarity(title || char(10, 10) || body, '茶')) < 1e-5"
 check 'snippet' gives 'Bread Knead the dough, let it rise, then bake it in a hot oven.' \
@@ -46,6 +48,38 @@ check 'lateral, the table first' gives 3 \
 	"SELECT count(*) FROM notes n JOIN questions q ON n.notes = q.q WHERE n.k = 1"
 check 'correlated' gives 6 "SELECT sum((SELECT count(*) FROM notes(q.q, 2))) FROM questions q"
 check 'two at once' gives 9 "SELECT count(*) FROM notes('茶') a, notes('面包') b"
+
+# ---- words
+check 'keyword: rows that have one of the words' gives "茶
+Bread" "SELECT title FROM notes('绿茶 oven', NULL, 'keyword') ORDER BY rowid"
+check 'an English word in another form' gives 'Bread' "SELECT title FROM notes('kneading', NULL, 'keyword')"
+check 'a phrase, a minus, a start of a word' gives "茶
+Bread
+Bread" "SELECT title FROM notes WHERE notes MATCH '\"水温八十度\"' AND mode = 'keyword'" \
+	"SELECT title FROM notes WHERE notes MATCH '绿茶 bake -水温' AND mode = 'keyword'" \
+	"SELECT title FROM notes WHERE notes MATCH 'kne*' AND mode = 'keyword'"
+check 'the minus of a question holds for hybrid' gives 'AI|Bread' \
+	"SELECT group_concat(title, '|') FROM (SELECT title FROM notes('茶 -绿茶') ORDER BY rowid)"
+check 'so does a phrase' gives '茶' "SELECT title FROM notes('\"水温\" bread')"
+check 'words that none has: keyword gives none, hybrid all' gives '0|3' \
+	"SELECT (SELECT count(*) FROM notes('xyzzy', NULL, 'keyword')), (SELECT count(*) FROM notes('xyzzy'))"
+check 'keyword: rank is bm25, score the cosine' gives '1|1' \
+	"CREATE VIRTUAL TABLE temp.peer USING fts5(title, body, tokenize = 'ernie')" \
+	"INSERT INTO temp.peer(rowid, title, body) SELECT rowid, title, body FROM notes" \
+	"SELECT k.rank = f.rank, abs(k.score - v.score) < 1e-12 FROM notes('茶', NULL, 'keyword') k
+	 JOIN temp.peer f ON f.rowid = k.rowid JOIN notes('茶', NULL, 'vector') v ON v.rowid = k.rowid WHERE f.peer MATCH '茶'"
+check 'ORDER BY score in each mode' gives 0 \
+	"SELECT sum(before < score) FROM (SELECT score, lag(score) OVER () AS before FROM
+	 (SELECT score FROM notes('茶 bread') ORDER BY score DESC))"
+check 'a table of vectors has no words' refuses 'p: mode keyword: a table of vectors has no words' \
+	'CREATE VIRTUAL TABLE p USING ernie(e float[2])' "SELECT * FROM p('[1,2]', NULL, 'keyword')"
+check 'words=off' gives "vector
+0" 'CREATE VIRTUAL TABLE o USING ernie(title, words=off)' "INSERT INTO o(title) VALUES ('x')" \
+	"SELECT mode FROM o('x')" "SELECT count(*) FROM sqlite_master WHERE name LIKE 'o_words%'"
+check 'words=off has no keyword' refuses 'o: mode hybrid: the table was made with words=off' \
+	"INSERT INTO o(o) VALUES ('rebuild')" "SELECT * FROM o('x', NULL, 'hybrid')"
+check 'both go' gives 0 'DROP TABLE o' 'DROP TABLE p' \
+	"SELECT count(*) FROM sqlite_master WHERE name LIKE 'o_%' OR name LIKE 'p_%'"
 
 # ---- changes
 check 'another year embeds nothing again' gives "3
@@ -187,10 +221,10 @@ check 'drop' gives 0 'DROP TABLE notes' "SELECT count(*) FROM sqlite_master WHER
 check 'drop leaves no index file' [ ! -f "$file" ]
 check 'create again' sql 'CREATE VIRTUAL TABLE notes USING ernie(title, body, year INTEGER, tag TEXT)'
 
-sql "UPDATE notes_meta SET value = '2' WHERE key = 'schema_version'"
+sql "UPDATE notes_meta SET value = '3' WHERE key = 'schema_version'"
 check 'a newer version is not searched' refuses 'newer ernie' "SELECT * FROM notes('x')"
 check 'nor written' refuses 'newer ernie' "INSERT INTO notes(title) VALUES ('x')"
-sql "UPDATE notes_meta SET value = '1' WHERE key = 'schema_version'"
+sql "UPDATE notes_meta SET value = '2' WHERE key = 'schema_version'"
 
 # ---- models
 check 'model= the one there is' sql 'CREATE VIRTUAL TABLE m USING ernie(title, model="ernie-micro-zh-en")' \
