@@ -252,6 +252,20 @@ int vectors_words_rename(struct vectors_words *words, const char *name, const ch
     return make_statements(words, err);
 }
 
+/* What is said of a failure where it is SQLite that has no FTS5. */
+static int explain(struct vectors_words *words, int status, ernie_error *err)
+{
+    int is_possible;
+
+    if (status == ERNIE_OK || status == ERNIE_ENOMEM ||
+        find_tokenizer(words->connection, &is_possible) != SQLITE_OK || is_possible)
+        return status;
+    return error_set(err, ERNIE_EMISMATCH,
+                     "%s: this SQLite has no FTS5, which its words need: it can be asked with"
+                     " mode = 'vector'",
+                     words->name);
+}
+
 /* ---- writing ----------------------------------------------------------- */
 
 /* Binds the texts that the current row of a query has behind its id. */
@@ -295,7 +309,8 @@ int vectors_words_take_out(struct vectors_words *words, int64_t id, ernie_error 
 {
     int are_there, status = vectors_words_are_there(words, &are_there, err);
 
-    return status == ERNIE_OK && are_there ? take_out(words, id, err) : status;
+    return status == ERNIE_OK && are_there ? explain(words, take_out(words, id, err), err)
+                                           : status;
 }
 
 int vectors_words_add(struct vectors_words *words, int64_t id, ernie_error *err)
@@ -307,7 +322,9 @@ int vectors_words_add(struct vectors_words *words, int64_t id, ernie_error *err)
     /* With content= a row of no chunks is not known to be there. */
     if (words->definition->content != NULL)
         status = take_out(words, id, err);
-    return status == ERNIE_OK ? run_with_texts(words, ADD, id, err) : status;
+    if (status == ERNIE_OK)
+        status = run_with_texts(words, ADD, id, err);
+    return explain(words, status, err);
 }
 
 /* Empties the table, whatever state it is in. */
@@ -400,7 +417,7 @@ int vectors_words_search(struct vectors_words *words, const char *query, size_t 
     }
     search = query_start(&words->statements, SEARCH);
     bind_sized_text(&search, 1, expression.data, expression.size);
-    status = word_hits_read(&search, out, err);
+    status = explain(words, word_hits_read(&search, out, err), err);
     buffer_reset(&expression);
     return status;
 }

@@ -233,10 +233,16 @@ check_fusion_LDADD = libernie.la $(CHECK_LIBS)
 # For the table of allocations, which the shared library keeps to itself.
 check_fusion_LDFLAGS = $(AM_LDFLAGS) -static
 
-check_PROGRAMS += check_vectors
+check_PROGRAMS += check_vectors check_vectors_words
+
+check_vectors_words_SOURCES = tests/check_vectors_words.c tests/faults.h \
+	tests/sql_host.h
+check_vectors_words_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
+check_vectors_words_LDADD = libernie.la $(CHECK_LIBS) $(SQLITE_LIBS)
+check_vectors_words_LDFLAGS = $(AM_LDFLAGS) -static
 
 # The extension is loaded, not linked.
-check_vectors_SOURCES = tests/check_vectors.c
+check_vectors_SOURCES = tests/check_vectors.c tests/sql_host.h
 check_vectors_CPPFLAGS = $(TEST_CPPFLAGS) $(SQLITE_CFLAGS)
 check_vectors_LDADD = $(CHECK_LIBS) $(SQLITE_LIBS) -lm
 tests/check_vectors.log check_vectors.log: ernie.so
