@@ -139,6 +139,8 @@ int extension_register(sqlite3 *connection, const ernie_model *model)
     if (status == SQLITE_OK)
         status = register_vector_functions(connection, extension);
     if (status == SQLITE_OK)
+        status = register_highlight_function(connection, extension);
+    if (status == SQLITE_OK)
         status = register_info_function(connection, extension);
     if (status == SQLITE_OK)
         status = register_search_function(connection, extension);

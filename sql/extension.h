@@ -79,6 +79,7 @@ void extension_release(void *extension);
 int register_embed_functions(sqlite3 *connection, struct extension *extension);
 int register_classify_functions(sqlite3 *connection, struct extension *extension);
 int register_vector_functions(sqlite3 *connection, struct extension *extension);
+int register_highlight_function(sqlite3 *connection, struct extension *extension);
 int register_info_function(sqlite3 *connection, struct extension *extension);
 int register_search_function(sqlite3 *connection, struct extension *extension);
 int register_search_table(sqlite3 *connection, struct extension *extension);

@@ -53,6 +53,7 @@ extension_sources = \
 	sql/extension.c sql/extension.h \
 	sql/function_classify.c \
 	sql/function_embed.c \
+	sql/function_highlight.c \
 	sql/function_info.c \
 	sql/function_search.c \
 	sql/function_vector.c \

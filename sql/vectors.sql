@@ -10,6 +10,10 @@
 --     CREATE TABLE notes_content (id INTEGER PRIMARY KEY, c2 INTEGER, c0, c1);
 -- c0, c1, ... are the columns in the order in which they were declared, texts last, so that
 -- reading a year does not read past them. A vector has no column of its own.
+--
+-- And one has the words of the texts (vectors_words.h), with a tokenizer that a stock shell has
+-- not, which is why it is not made here; schema_version is 2 then:
+--     CREATE VIRTUAL TABLE notes_words USING fts5(tokenize = 'ernie', content = '', c0, c1);
 
 -- schema_version and uuid, and once something is embedded model_fingerprint, model_name
 -- and dim.

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "snippet.h"
 #include "sql/vectors_cursor.h"
+#include "words/marker.h"
 
 static int out_of_memory(ernie_error *err)
 {
@@ -92,13 +93,64 @@ static int column_vector(struct vectors_cursor *cursor, sqlite3_context *context
                               : status;
 }
 
+/* A chunk of the row's text. */
+struct part {
+    size_t start, end;
+};
+
+/* Where a chunk is; *found is 0 when it is gone, or not in the text: that of another table may
+ * have changed without a word. */
+static int chunk_part(struct vectors_table *table, int64_t chunk_id, const struct buffer *text,
+                      struct part *out, int *found, ernie_error *err)
+{
+    int status = vectors_chunk_place(&table->rows, chunk_id, &out->start, &out->end, found, err);
+
+    *found = status == ERNIE_OK && *found && out->start <= out->end && out->end <= text->size;
+    return status;
+}
+
+/* The chunk that has the most of the question's words; the nearest one where none has more. */
+static int part_by_words(struct vectors_cursor *cursor, const char *question,
+                         const struct buffer *text, struct part *best, ernie_error *err)
+{
+    const size_t size = strlen(question);
+    struct vectors_table *table = cursor_table(cursor);
+    struct marker *marker = NULL;
+    struct buffer ids = { 0 };
+    size_t n = 0, most = 0;
+    int status = marker_new(question, size <= SNIPPET_QUERY_BYTES ? size : 0, &marker, err);
+
+    if (status == ERNIE_OK)
+        status = marker_count(marker, text->data + best->start, best->end - best->start, &most,
+                              err);
+    if (status == ERNIE_OK)
+        status = vectors_chunk_ids(&table->rows, cursor->rowid, &ids, err);
+    for (size_t i = 0; status == ERNIE_OK && i < ids.size; i += sizeof(int64_t)) {
+        struct part part;
+        int64_t id;
+        int found;
+
+        memcpy(&id, ids.data + i, sizeof id);
+        status = chunk_part(table, id, text, &part, &found, err);
+        if (status == ERNIE_OK && found)
+            status = marker_count(marker, text->data + part.start, part.end - part.start, &n, err);
+        if (status == ERNIE_OK && found && n > most) {
+            most = n;
+            *best = part;
+        }
+    }
+    marker_free(marker);
+    buffer_reset(&ids);
+    return status;
+}
+
 static int column_snippet(struct vectors_cursor *cursor, sqlite3_context *context,
                           ernie_error *err)
 {
     struct vectors_table *table = cursor_table(cursor);
     struct buffer text = { 0 }, snippet = { 0 };
     const char *question = (const char *)sqlite3_value_text(cursor->question);
-    size_t start, end;
+    struct part part;
     int found, status;
 
     if (table->definition.vector >= 0)
@@ -107,17 +159,16 @@ static int column_snippet(struct vectors_cursor *cursor, sqlite3_context *contex
         return out_of_memory(err);
     status = vectors_row_text(&table->rows, cursor->rowid, &text, &found, err);
     if (status == ERNIE_OK)
-        status = vectors_chunk_place(&table->rows, cursor->candidate.chunk_id, &start, &end,
-                                     &found, err);
-    /* The text of another table may have changed without a word. */
-    if (status == ERNIE_OK && found && start <= end && end <= text.size) {
-        status = snippet_by_words(&snippet, text.data + start, end - start, question, err);
-        if (status == ERNIE_OK && snippet.failed)
-            status = out_of_memory(err);
-        else if (status == ERNIE_OK && snippet.data != NULL)
-            sqlite3_result_text64(context, snippet.data, snippet.size, SQLITE_TRANSIENT,
-                                  SQLITE_UTF8);
-    }
+        status = chunk_part(table, cursor->candidate.chunk_id, &text, &part, &found, err);
+    if (status == ERNIE_OK && found && cursor->mode == ERNIE_KEYWORD)
+        status = part_by_words(cursor, question, &text, &part, err);
+    if (status == ERNIE_OK && found)
+        status = snippet_by_words(&snippet, text.data + part.start, part.end - part.start, question,
+                                  err);
+    if (status == ERNIE_OK && snippet.failed)
+        status = out_of_memory(err);
+    else if (status == ERNIE_OK && snippet.data != NULL)
+        sqlite3_result_text64(context, snippet.data, snippet.size, SQLITE_TRANSIENT, SQLITE_UTF8);
     buffer_reset(&text);
     buffer_reset(&snippet);
     return status;

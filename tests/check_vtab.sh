@@ -71,6 +71,10 @@ check 'keyword: rank is bm25, score the cosine' gives '1|1' \
 check 'ORDER BY score in each mode' gives 0 \
 	"SELECT sum(before < score) FROM (SELECT score, lag(score) OVER () AS before FROM
 	 (SELECT score FROM notes('茶 bread') ORDER BY score DESC))"
+check 'words are marked in the snippet' gives 'Bread <b>Knead</b> the dough, let it rise, then bake it in a hot <b>oven</b>.' \
+	"SELECT ernie_highlight(snippet, notes, '<b>', '</b>') FROM notes('kneading -tea \"oven\"')"
+check 'highlight: nothing to mark, and nothing' gives '绿茶||1' \
+	"SELECT ernie_highlight('绿茶', 'x', '[', ']'), ernie_highlight('', 'x', '[', ']'), ernie_highlight(NULL, 'x', '[', ']') IS NULL"
 check 'a table of vectors has no words' refuses 'p: mode keyword: a table of vectors has no words' \
 	'CREATE VIRTUAL TABLE p USING ernie(e float[2])' "SELECT * FROM p('[1,2]', NULL, 'keyword')"
 check 'words=off' gives "vector
@@ -150,6 +154,12 @@ check 'a long text' gives '1|1|1' \
 	 FROM (WITH RECURSIVE c(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM c WHERE value < 400) SELECT value FROM c)" \
 	"SELECT count(*), (SELECT count(*) > 20 FROM notes_chunks WHERE document_id = 700),
 	 snippet LIKE '%volcano%' FROM notes('volcano eruption') WHERE rowid = 700"
+check 'keyword: the snippet is where the words are' gives '1' \
+	"SELECT snippet LIKE '%Sentence number 377 is about boats%' FROM notes('a journey by rail: \"number 377 is about boats\"', NULL, 'keyword')"
+check 'a minus is said of the whole row' gives 0 \
+	"SELECT count(*) FROM notes('volcano -boats', NULL, 'keyword')"
+check 'each row once' gives '1|1' \
+	"SELECT count(*), count(DISTINCT rowid) FROM notes('volcano trains boats', NULL, 'hybrid') WHERE rowid = 700"
 
 # ---- the rest of a table's life
 check 'rename' gives "1
@@ -184,6 +194,9 @@ check 'attached' gives 'far' "ATTACH '$work/b.db' AS b" 'CREATE VIRTUAL TABLE b.
 	"INSERT INTO b.notes(title) VALUES ('far')" "SELECT title FROM b.notes WHERE notes MATCH 'near'"
 check 'detached' gives 0 "ATTACH '$work/b.db' AS b" "INSERT INTO b.notes(title) VALUES ('gone')" \
 	"SELECT count(*) FROM b.notes('x', 1) WHERE 0" 'DETACH b'
+check 'attached, by words' gives 1 "ATTACH '$work/b.db' AS b" \
+	"SELECT count(*) FROM b.notes WHERE notes MATCH 'far' AND mode = 'keyword'" \
+	"INSERT INTO b.notes(notes) VALUES ('integrity-check')"
 check 'attached, both in one transaction' gives '1|0' "ATTACH '$work/b.db' AS b" 'BEGIN' \
 	"INSERT INTO b.notes(title) VALUES ('zebra')" "INSERT INTO notes(title) VALUES ('okapi')" 'COMMIT' \
 	"SELECT (SELECT count(*) FROM b.notes WHERE title = 'zebra'), (SELECT count(*) FROM main.notes WHERE title = 'zebra')"
