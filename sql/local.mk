@@ -64,13 +64,16 @@ extension_sources = \
 	sql/table_text.c \
 	sql/table_vectors.c \
 	sql/vectors_columns.c \
+	sql/vectors_commands.c \
 	sql/vectors_cursor.h \
 	sql/vectors_definition.c sql/vectors_definition.h \
+	sql/vectors_model.c \
 	sql/vectors_plan.c sql/vectors_plan.h \
 	sql/vectors_question.c \
 	sql/vectors_read.c \
 	sql/vectors_rows.c sql/vectors_rows.h \
 	sql/vectors_table.h \
+	sql/vectors_waiting.c \
 	sql/vectors_words.c sql/vectors_words.h \
 	sql/vectors_write.c
 noinst_LTLIBRARIES += libregister.la

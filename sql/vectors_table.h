@@ -4,7 +4,9 @@
  *   vectors_plan.c     what SQLite is told of a SELECT
  *   vectors_read.c     cursors; vectors_question.c the rows that answer a question, and
  *                      vectors_columns.c what a row shows
- *   vectors_write.c    changes, commands, and texts that wait to be embedded
+ *   vectors_write.c    changes; vectors_waiting.c texts that wait to be embedded
+ *   vectors_commands.c checks, and what else is done to a whole table
+ *   vectors_model.c    whose vectors they are
  *
  * over vectors_definition.h (what CREATE VIRTUAL TABLE said), vectors_rows.h (the tables
  * behind it), vectors_words.h (the words of their texts) and fusion.h (the search). */
@@ -57,6 +59,11 @@ struct vectors_table {
 /* SQLite's code for a failure, its words kept for the statement. */
 int vectors_fail(struct vectors_table *table, const ernie_error *err);
 
+/* Makes nearest ready for the table's vectors. */
+int vectors_open_nearest(struct vectors_table *table, ernie_error *err);
+
+/* ---- whose vectors (vectors_model.c) ----------------------------------- */
+
 /* The model of the table's texts; NULL for a table of vectors. */
 int vectors_model(struct vectors_table *table, const ernie_model **out, ernie_error *err);
 /* encode_texts of that model. */
@@ -66,23 +73,36 @@ int vectors_encode(struct vectors_table *table, size_t n, const char *const *tex
 /* ERNIE_OK when the tables are of a version that we know, and their vectors the model's, or
  * there are none yet. */
 int vectors_check_model(struct vectors_table *table, ernie_error *err);
-/* Makes nearest ready for the table's vectors. */
-int vectors_open_nearest(struct vectors_table *table, ernie_error *err);
+/* Notes that the table's vectors are this model's. */
+int vectors_note_model(struct vectors_table *table, const ernie_model *model, ernie_error *err);
 /* The numbers of a vector. */
 int vectors_dim(struct vectors_table *table, size_t *out, ernie_error *err);
+/* The same, as it was noted; 0 when nothing is embedded yet. Needs no model. */
+int vectors_noted_dim(struct vectors_table *table, size_t *out, ernie_error *err);
 /* The vector [dim] that a BLOB or a JSON array is; what names it for messages. */
 int vectors_value(const char *what, sqlite3_value *value, size_t dim, float *out, ernie_error *err);
 
-/* ---- writing ----------------------------------------------------------- */
+/* ---- texts that wait (vectors_waiting.c) ------------------------------- */
 
-int vectors_update(sqlite3_vtab *base, int n, sqlite3_value **values, sqlite3_int64 *rowid);
+/* Cuts a row's text and lets it wait; the text is taken over, and left empty. */
+int vectors_wait(struct vectors_table *table, int64_t id, struct buffer *text, ernie_error *err);
+/* The row if it waits, or NULL; good until another one waits or stops. */
+struct waiting *vectors_find_waiting(struct vectors_table *table, int64_t id);
+/* It need not be embedded any more. */
+void vectors_stop_waiting(struct vectors_table *table, struct waiting *waiting);
 /* Embeds and writes what waits. */
 int vectors_flush(struct vectors_table *table, ernie_error *err);
 /* The same if this row waits. */
 int vectors_flush_row(struct vectors_table *table, int64_t id, ernie_error *err);
 /* Forgets it. */
 void vectors_drop_waiting(struct vectors_table *table);
-/* Rows, chunks, vectors, log and the model against each other. */
+
+/* ---- writing (vectors_write.c, vectors_commands.c) --------------------- */
+
+int vectors_update(sqlite3_vtab *base, int n, sqlite3_value **values, sqlite3_int64 *rowid);
+/* Runs a command by its name, which may be NULL. */
+int vectors_command(struct vectors_table *table, const char *name, ernie_error *err);
+/* Rows, chunks, vectors, words, log and the model against each other. */
 struct findings;
 int vectors_check(struct vectors_table *table, struct findings *findings, ernie_error *err);
 
