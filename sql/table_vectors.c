@@ -363,7 +363,7 @@ static int table_integrity(sqlite3_vtab *base, const char *schema, const char *n
 
     (void)flags;
     if (status == ERNIE_OK)
-        status = vectors_check(table, &findings, &err);
+        status = vectors_check(table, 0, &findings, &err);
     if (status == ERNIE_OK && findings.n > 0)
         *words = sqlite3_mprintf("%s.%s: %s", schema, name, found.data != NULL ? found.data : "");
     buffer_reset(&found);

@@ -78,11 +78,18 @@ static int check_vectors(struct vectors_table *table, struct findings *findings,
     return status == ERNIE_OK ? vectors_rows_each(&table->rows, check_row, &check, err) : status;
 }
 
-int vectors_check(struct vectors_table *table, struct findings *findings, ernie_error *err)
+int vectors_check(struct vectors_table *table, int is_thorough, struct findings *findings,
+                  ernie_error *err)
 {
     int status = check_vectors(table, findings, err);
 
-    return status == ERNIE_OK ? vectors_words_check(&table->words, findings, err) : status;
+    return status == ERNIE_OK ? vectors_words_check(&table->words, is_thorough, findings, err)
+                              : status;
+}
+
+static int check_all(struct vectors_table *table, struct findings *findings, ernie_error *err)
+{
+    return vectors_check(table, 1, findings, err);
 }
 
 /* ---- commands ---------------------------------------------------------- */
@@ -117,7 +124,7 @@ static int command_check(struct vectors_table *table, ernie_error *err)
 {
     ernie_error first;
     size_t n;
-    int status = look_for_damage(table, vectors_check, &n, &first, err);
+    int status = look_for_damage(table, check_all, &n, &first, err);
 
     if (status == ERNIE_OK && n > 0)
         status = error_set(err, ERNIE_ECORRUPT, "%s: damaged: %s%s", table->name, first.message,

@@ -102,9 +102,11 @@ void vectors_drop_waiting(struct vectors_table *table);
 int vectors_update(sqlite3_vtab *base, int n, sqlite3_value **values, sqlite3_int64 *rowid);
 /* Runs a command by its name, which may be NULL. */
 int vectors_command(struct vectors_table *table, const char *name, ernie_error *err);
-/* Rows, chunks, vectors, words, log and the model against each other. */
+/* Rows, chunks, vectors, words, log and the model against each other; is_thorough as for
+ * vectors_words_check. */
 struct findings;
-int vectors_check(struct vectors_table *table, struct findings *findings, ernie_error *err);
+int vectors_check(struct vectors_table *table, int is_thorough, struct findings *findings,
+                  ernie_error *err);
 
 /* ---- reading ----------------------------------------------------------- */
 

@@ -14,6 +14,7 @@
 enum statement {
     TEXTS,
     ALL_TEXTS,
+    SIZES,
     ADD,
     TAKE_OUT,
     OPTIMIZE,
@@ -62,12 +63,14 @@ static void append_columns(const struct vectors_words *words, enum columns which
 }
 
 /* Appends SQL in which $ is P_words with its schema, # its name alone, and %c, %r, %p the
- * columns, each with a comma before it; %t is the table with the rows. */
+ * columns, each with a comma before it; %t is the table with the rows, %d FTS5's of the number
+ * of words. */
 static void append_sql(const struct vectors_words *words, const char *template, struct buffer *sql)
 {
-    struct buffer name = { 0 };
+    struct buffer name = { 0 }, docsize = { 0 };
 
     buffer_printf(&name, "%s_words", words->name);
+    buffer_printf(&docsize, "%s_words_docsize", words->name);
     for (; *template != '\0'; template++) {
         if (*template == '$' || *template == '#') {
             if (*template == '$') {
@@ -79,6 +82,10 @@ static void append_sql(const struct vectors_words *words, const char *template, 
             buffer_append_char(sql, *template);
         } else if (*++template == 't') {
             buffer_append_text(sql, words->content);
+        } else if (*template == 'd') {
+            append_identifier(sql, words->schema);
+            buffer_append_char(sql, '.');
+            append_identifier(sql, docsize.data != NULL ? docsize.data : "");
         } else {
             append_columns(words, *template == 'c'   ? OF_WORDS
                                   : *template == 'r' ? OF_ROWS
@@ -86,8 +93,9 @@ static void append_sql(const struct vectors_words *words, const char *template, 
                            sql);
         }
     }
-    sql->failed |= name.failed;
+    sql->failed |= name.failed | docsize.failed;
     buffer_reset(&name);
+    buffer_reset(&docsize);
 }
 
 static char *make_sql(const struct vectors_words *words, const char *template)
@@ -106,6 +114,7 @@ static char *make_statement(const struct vectors_words *words, enum statement wh
     static const char *const templates[N_STATEMENTS] = {
         [TEXTS] = "SELECT rowid%r FROM %t WHERE rowid = ?1",
         [ALL_TEXTS] = "SELECT rowid%r FROM %t",
+        [SIZES] = "SELECT rowid%r, (SELECT sz FROM %d WHERE id = t.rowid) FROM %t AS t",
         [ADD] = "INSERT INTO $ (rowid%c) VALUES (?1%p)",
         [TAKE_OUT] = "INSERT INTO $ (#, rowid%c) VALUES ('delete', ?1%p)",
         [OPTIMIZE] = "INSERT INTO $ (#) VALUES ('optimize')",
@@ -474,6 +483,20 @@ static int sum_word(void *data, const char *word, size_t size, size_t start, siz
     return sum_add(sum, word, size < MAX_WORD ? size : MAX_WORD);
 }
 
+/* Calls fn for each word of a text of the current row; column of the statement. */
+static int cut_column(struct words *cutter, struct query *row, int column, words_fn fn, void *data,
+                      ernie_error *err)
+{
+    const char *text = (const char *)sqlite3_column_text(row->statement, column);
+    const size_t size = (size_t)sqlite3_column_bytes(row->statement, column);
+
+    if (text == NULL)
+        return sqlite3_column_type(row->statement, column) == SQLITE_NULL ? ERNIE_OK
+                                                                         : out_of_memory(err);
+    return words_cut(cutter, WORDS_DOCUMENT, text, size, fn, data) == 0 ? ERNIE_OK
+                                                                       : out_of_memory(err);
+}
+
 static int sum_texts(struct vectors_words *words, struct sum *sum, ernie_error *err)
 {
     struct words *cutter;
@@ -488,17 +511,11 @@ static int sum_texts(struct vectors_words *words, struct sum *sum, ernie_error *
 
         sum->id = column_integer(&row, 0);
         for (size_t i = 0; status == ERNIE_OK && i < words->definition->n; i++) {
-            const char *text;
-
             if (!is_text(words, i))
                 continue;
-            text = (const char *)sqlite3_column_text(row.statement, ++column);
             sum->column = (int64_t)i;
             sum->position = -1;
-            if (text != NULL && words_cut(cutter, WORDS_DOCUMENT, text,
-                                          (size_t)sqlite3_column_bytes(row.statement, column),
-                                          sum_word, sum) != 0)
-                status = out_of_memory(err);
+            status = cut_column(cutter, &row, ++column, sum_word, sum, err);
         }
     }
     words_free(cutter);
@@ -543,26 +560,87 @@ static int compare(struct vectors_words *words, struct findings *findings, ernie
     return status;
 }
 
+/* Counts places, as FTS5 does. */
+static int count_word(void *data, const char *word, size_t size, size_t start, size_t end,
+                      int is_colocated)
+{
+    int64_t *n = data;
+
+    (void)word;
+    (void)size;
+    (void)start;
+    (void)end;
+    *n += !is_colocated || *n == 0;
+    return 0;
+}
+
+/* SQLite's integer of one to nine bytes at *at, which is moved past it; -1 when there is
+ * none. */
+static int64_t read_varint(const unsigned char *bytes, size_t size, size_t *at)
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < 9; i++) {
+        if (*at >= size)
+            return -1;
+        if (i == 8)
+            return (int64_t)(value << 8 | bytes[(*at)++]);
+        value = value << 7 | (bytes[*at] & 0x7f);
+        if ((bytes[(*at)++] & 0x80) == 0)
+            return (int64_t)value;
+    }
+    return -1;
+}
+
+/* How many words FTS5 has noted of each text. */
+static int compare_sizes(struct vectors_words *words, struct findings *findings, ernie_error *err)
+{
+    struct words *cutter;
+    struct query row;
+    int status = words_new(&cutter, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    row = query_start(&words->statements, SIZES);
+    while (status == ERNIE_OK && query_row(&row)) {
+        const int n = sqlite3_column_count(row.statement) - 2;
+        size_t size, at = 0;
+        const unsigned char *sizes = column_bytes(&row, n + 1, &size);
+        int is_same = 1;
+
+        if (sizes == NULL) /* which compare_ids says */
+            continue;
+        for (int i = 1; status == ERNIE_OK && i <= n; i++) {
+            int64_t n_words = 0;
+
+            status = cut_column(cutter, &row, i, count_word, &n_words, err);
+            is_same &= n_words == read_varint(sizes, size, &at);
+        }
+        if (status == ERNIE_OK && !is_same)
+            findings_add(findings, "row %lld: its words are not those of its text",
+                         (long long)column_integer(&row, 0));
+    }
+    words_free(cutter);
+    return query_end(&row, status, err);
+}
+
 /* Rows without words, words without row. */
 static int compare_ids(struct vectors_words *words, struct findings *findings, ernie_error *err)
 {
     static const char *const queries[] = {
-        "SELECT 'row ' || rowid || ': its words are missing' FROM %s"
-        " WHERE rowid NOT IN (SELECT id FROM %s) LIMIT 100",
-        "SELECT 'row ' || id || ': gone, but its words are there' FROM %s"
-        " WHERE id NOT IN (SELECT rowid FROM %s) LIMIT 100",
+        "SELECT 'row ' || rowid || ': its words are missing' FROM %t"
+        " WHERE rowid NOT IN (SELECT id FROM %d) LIMIT 100",
+        "SELECT 'row ' || id || ': gone, but its words are there' FROM %d"
+        " WHERE id NOT IN (SELECT rowid FROM %t) LIMIT 100",
     };
-    char *known = collection_sql(words->collection, "$_words_docsize");
-    int status = known != NULL ? ERNIE_OK : out_of_memory(err);
+    int status = ERNIE_OK;
 
-    for (size_t i = 0; status == ERNIE_OK && i < 2; i++) {
-        char *sql = sqlite3_mprintf(queries[i], i == 0 ? words->content : known,
-                                    i == 0 ? known : words->content);
+    for (size_t i = 0; status == ERNIE_OK && i < sizeof queries / sizeof queries[0]; i++) {
+        char *sql = make_sql(words, queries[i]);
 
         status = sql != NULL ? findings_query(findings, sql, err) : out_of_memory(err);
-        sqlite3_free(sql);
+        memory_free(sql);
     }
-    memory_free(known);
     return status;
 }
 
@@ -581,18 +659,31 @@ static int make_instances(struct vectors_words *words, ernie_error *err)
     return code == SQLITE_OK ? ERNIE_OK : statements_fail(&words->statements, code, err);
 }
 
-int vectors_words_check(struct vectors_words *words, struct findings *findings, ernie_error *err)
+/* Each word in its place. */
+static int compare_places(struct vectors_words *words, struct findings *findings,
+                          ernie_error *err)
 {
+    int status = make_instances(words, err);
+
+    if (status == ERNIE_OK)
+        status = compare(words, findings, err);
+    statements_finalize(&words->statements);
+    sqlite3_exec(words->connection, "DROP TABLE IF EXISTS " INSTANCES_TABLE, NULL, NULL, NULL);
+    return status;
+}
+
+int vectors_words_check(struct vectors_words *words, int is_thorough, struct findings *findings,
+                        ernie_error *err)
+{
+    size_t n_before = findings->n;
     int are_there, status = vectors_words_are_there(words, &are_there, err);
 
     if (status != ERNIE_OK || !are_there)
         return status;
     status = compare_ids(words, findings, err);
     if (status == ERNIE_OK)
-        status = make_instances(words, err);
-    if (status == ERNIE_OK)
-        status = compare(words, findings, err);
-    statements_finalize(&words->statements);
-    sqlite3_exec(words->connection, "DROP TABLE IF EXISTS " INSTANCES_TABLE, NULL, NULL, NULL);
+        status = compare_sizes(words, findings, err);
+    if (status == ERNIE_OK && is_thorough && findings->n == n_before)
+        status = compare_places(words, findings, err);
     return status;
 }

@@ -28,7 +28,7 @@
 #define VECTORS_WITHOUT_WORDS "1"
 #define VECTORS_WITH_WORDS "2"
 
-#define N_WORD_STATEMENTS 9
+#define N_WORD_STATEMENTS 10
 
 struct vectors_words {
     sqlite3 *connection;
@@ -80,8 +80,11 @@ int vectors_words_ids(struct vectors_words *words, const char *expression, size_
 
 /* ---- checking ---------------------------------------------------------- */
 
-/* All words against the texts of the rows. ERNIE_OK whatever was found. */
+/* Rows without words, words without row, and how many words each text has; is_thorough: each
+ * word in its place, too, for which a temporary table is made: not within a PRAGMA, which
+ * SQLite ends when the schema changes. ERNIE_OK whatever was found. */
 struct findings;
-int vectors_words_check(struct vectors_words *words, struct findings *findings, ernie_error *err);
+int vectors_words_check(struct vectors_words *words, int is_thorough, struct findings *findings,
+                        ernie_error *err);
 
 #endif

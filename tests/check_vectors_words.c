@@ -673,6 +673,53 @@ START_TEST(test_the_check_finds_words_that_are_not_the_rows)
 }
 END_TEST
 
+/* Words that a database brings with it, made to hurt: no crash, no hang. */
+START_TEST(test_hostile_words)
+{
+    static const char *const tricks[] = {
+        "DROP TABLE v_words",
+        "DROP TABLE v_words_docsize",
+        "DROP TABLE v_words_data",
+        "DROP TABLE v_words_config",
+        "DELETE FROM v_words_config",
+        "DELETE FROM v_words_data",
+        "UPDATE v_words_data SET block = randomblob(length(block))",
+        "UPDATE v_words_docsize SET sz = x'ffffffffffffffffffff'",
+        "UPDATE v_words_docsize SET sz = NULL",
+        "UPDATE v_words_docsize SET sz = 'text'",
+        "UPDATE v_words_docsize SET id = -id",
+        "DROP TABLE v_words; CREATE TABLE v_words (c0, c1)",
+        "DROP TABLE v_words; CREATE VIRTUAL TABLE v_words USING fts5(c0, c1)",
+        "DROP TABLE v_words; CREATE VIRTUAL TABLE v_words USING fts5(x)",
+        "DROP TABLE v_words; CREATE VIRTUAL TABLE v_words USING fts5(c0, c1, content='v')",
+        "DROP TABLE v_words; CREATE VIEW v_words AS SELECT 1 AS rowid, 2 AS c0, 3 AS c1",
+        "UPDATE v_meta SET value = '1' WHERE key = 'schema_version'",
+        "UPDATE v_meta SET value = '99' WHERE key = 'schema_version'",
+    };
+
+    for (size_t i = 0; i < sizeof tricks / sizeof tricks[0]; i++) {
+        sqlite3 *db = open_at(":memory:");
+
+        create(db, "");
+        insert_many(db, 20);
+        run(db, tricks[i]);
+        try(db, "SELECT *, snippet, rank FROM v('茶 -日志')");
+        try(db, "SELECT *, snippet, rank FROM v('\"茶\" tea', NULL, 'keyword')");
+        try(db, "SELECT * FROM v");
+        try(db, "INSERT INTO v(a) VALUES ('茶')");
+        try(db, "UPDATE v SET a = 'tea', n = 3");
+        try(db, "DELETE FROM v WHERE rowid < 4");
+        try(db, "INSERT INTO v(v) VALUES ('integrity-check')");
+        try(db, "INSERT INTO v(v) VALUES ('optimize')");
+        try(db, "INSERT INTO v(v) VALUES ('rebuild')");
+        try(db, "ALTER TABLE v RENAME TO w");
+        try(db, "DROP TABLE w");
+        try(db, "DROP TABLE v");
+        close_db(db);
+    }
+}
+END_TEST
+
 /* What a table was before there were words. */
 static void make_old(sqlite3 *db)
 {
@@ -886,6 +933,7 @@ int main(void)
     tcase_add_test(tcase, test_changes_follow_the_mirror);
     tcase_add_test(tcase, test_another_process_writes);
     tcase_add_test(tcase, test_the_check_finds_words_that_are_not_the_rows);
+    tcase_add_test(tcase, test_hostile_words);
     tcase_add_test(tcase, test_tables_made_before_there_were_words);
     tcase_add_test(tcase, test_a_host_without_fts5);
     tcase_add_test(tcase, test_rows_of_another_table);
