@@ -72,6 +72,14 @@ ODF = ('<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:x
        '</office:text></office:body></office:document-content>')
 
 
+FLAT = ('<office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"'
+        ' xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
+        ' xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"'
+        ' xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0"'
+        ' office:mimetype="application/vnd.oasis.opendocument.text"><office:body><office:text>%s'
+        '</office:text></office:body></office:document>')
+
+
 def docx(body, head=""):
     return pack([("[Content_Types].xml", TYPES), ("_rels/.rels", RELATIONS % "word/document.xml"),
                  ("word/document.xml", '<?xml version="1.0"?>' + head + WORD % body)])
@@ -95,6 +103,16 @@ def odt(body, head=""):
         archive.writestr("content.xml", '<?xml version="1.0"?>' + head + ODF % body,
                          zipfile.ZIP_DEFLATED)
     return out.getvalue()
+
+
+def fodt(body, head=""):
+    return ('<?xml version="1.0"?>' + head + FLAT % body).encode()
+
+
+def ods(content):
+    """Of a part that is read in pieces: bytes, compressed as they are."""
+    return pack([("mimetype", b"application/vnd.oasis.opendocument.spreadsheet"),
+                 ("content.xml", content)])
 
 
 def epub(page, head="", opf=None):
@@ -170,6 +188,7 @@ SOUND = {
     "a.docx": docx("<w:p><w:r><w:t>Hello 备份</w:t></w:r></w:p>" * 20),
     "a.xlsx": xlsx('<row r="1"><c r="A1" t="inlineStr"><is><t>Hello</t></is></c></row>' * 20),
     "a.odt": odt("<text:p>Hello 备份</text:p>" * 20),
+    "a.fodt": fodt("<text:p>Hello 备份</text:p>" * 20),
     "a.epub": epub("<p>Hello 备份</p>" * 20),
     "a.zip": pack([("a.txt", "hello " * 100), ("b/c.md", "# Title\n\ntext\n" * 50)]),
     "a.tar": tar([(tar_info("a.txt", 6), b"hello\n"), (tar_info("b.md", 8), b"# Title\n")]),
@@ -354,11 +373,12 @@ def xml():
     for name, (head, body) in heads.items():
         write("xml-%s.docx" % name, docx("<w:p><w:r><w:t>%s</w:t></w:r></w:p>" % body, head))
         write("xml-%s.odt" % name, odt("<text:p>%s</text:p>" % body, head))
+        write("xml-%s.fodt" % name, fodt("<text:p>%s</text:p>" % body, head))
         write("xml-%s.epub" % name, epub("<p>%s</p>" % body, head))
         write("xml-%s.xlsx" % name, xlsx("<row><c t='inlineStr'><is><t>%s</t></is></c></row>" % body, head))
         write("xml-%s.xml" % name, '<?xml version="1.0"?>%s<x>%s</x>' % (head, body))
     deep = {"docx": (docx, "<w:tbl>"), "odt": (odt, "<text:section>"), "epub": (epub, "<div>"),
-            "xlsx": (xlsx, "<row>")}
+            "fodt": (fodt, "<table:table>"), "xlsx": (xlsx, "<row>")}
     for extension, (make, tag) in deep.items():
         write("deep." + extension, make(tag * MANY))
         write("deep-closed." + extension, make(tag * MANY + "x" + tag.replace("<", "</") * MANY))
@@ -380,6 +400,21 @@ def xml():
                 'table:number-columns-repeated="16384"><text:p>xxxxxxxx</text:p></table:table-cell>'
                 '</table:table-row></table:table>')
     write("repeated.odt", odt(repeated))
+    write("repeated.fodt", fodt(repeated))
+    write("attributes.fodt", fodt("<text:p %s/>" % attributes))
+    write("value.fodt", fodt("<text:p a='%s'/>" % ("x" * 30_000_000)))
+    write("picture.fodt", fodt("<text:p><draw:frame><draw:image><office:binary-data>%s</office:binary-data>"
+                               "</draw:image></draw:frame></text:p>" % ("QUJD" * 5_000_000)))
+    write("notes.fodt", fodt("<text:p>" + "<text:note>" * 400 + "x"))
+    write("text.fodt", fodt("<text:p>%s</text:p>" % ("word " * 20_000_000)))
+    write("type.fodt", FLAT[:FLAT.index("><office:body>")])
+    write("wide.fodt", b"\xff\xfe" + FLAT.replace("%s", "x").encode("utf-16-le"))
+    row = "<table:table-row><table:table-cell><text:p>%d</text:p></table:table-cell></table:table-row>"
+    rows = "".join(row % (i * 2654435761 % 2**32) for i in range(1_000_000))
+    write("rows.ods", ods(ODF % ("<table:table>" + rows + "</table:table>")))
+    write("rows-cut.ods", ods((ODF % ("<table:table>" + rows))[:90_000_000]))
+    write("bomb.ods", ods(ODF % ("<text:p>" + " " * 100_000_000)))
+    write("attributes.ods", ods(ODF % ("<text:p %s/>" % attributes)))
     write("spine.epub", epub("x", opf='<package><manifest><item id="p" href="p.xhtml"/></manifest><spine>'
                              + '<itemref idref="p"/>' * 100000 + "</spine></package>"))
     write("hrefs.epub", epub("x", opf='<package><manifest><item id="p" href="../../../../etc/passwd"/>'
@@ -563,6 +598,8 @@ def mail():
           'Content-Disposition: attachment; filename="/etc/passwd"\r\n\r\nx')
     write("external.eml", MAIL + 'Content-Type: message/external-body; access-type=URL; URL="http://127.0.0.1:9/"\r\n\r\nx')
     write("partial.eml", MAIL + 'Content-Type: message/partial; id="a"; number=1; total=999999999\r\n\r\nx')
+    for i, kind in enumerate(("text", "", "/", "x" * 1_000_000, "text;" * 100_000)):
+        write("type-%d.eml" % i, MAIL + "Content-Type: %s\r\n\r\n<div>x" % kind)
     write("html.eml", MAIL + "Content-Type: text/html\r\n\r\n" + "<div>" * MANY)
     write("froms.mbox", "From a@b Mon Jan  1 00:00:00 2024\n" * 200000)
     write("mails.mbox", ("From a@b Mon Jan  1 00:00:00 2024\n" + MAIL + "\nx\n\n") * 20000)
