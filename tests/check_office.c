@@ -1235,6 +1235,36 @@ static void check_program(const char *path, const char *name, enum document_form
     helper_reset(&helper);
 }
 
+/* Cells of a table, which Poppler has as one line without a space. */
+START_TEST(test_words_of_a_pdf_that_stand_apart)
+{
+    static const char words[] =
+        "BT/F 12 Tf 72 700 Td(VAR)Tj 120 0 Td(TYPE)Tj 120 0 Td(MEANING)Tj -240 -30 Td"
+        "(nameString)Tj 120 0 Td(value)Tj 120 0 Td(a name)Tj -240 -30 Td"
+        "(size)Tj 120 0 Td(int)Tj 120 0 Td(in bytes)Tj ET";
+    const char *folder = getenv("builddir");
+    char path[] = "/tmp/check_office.XXXXXX", program[512];
+    FILE *file = fdopen(mkstemp(path), "w");
+
+    snprintf(program, sizeof program, "%s/ernie-extract-pdf", folder != NULL ? folder : ".");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file,
+            "%%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+            "2 0 obj<</Type/Pages/Kids[4 0 R]/Count 1/MediaBox[0 0 600 800]"
+            "/Resources<</Font<</F 3 0 R>>>>>>endobj\n"
+            "3 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\n"
+            "4 0 obj<</Type/Page/Parent 2 0 R/Contents 5 0 R>>endobj\n"
+            "5 0 obj<</Length %zu>>stream\n%s\nendstream endobj\n"
+            "trailer<</Size 6/Root 1 0 R>>\n%%%%EOF\n",
+            strlen(words), words);
+    fclose(file);
+    buffer_append_text(&out.text, "VAR TYPE MEANING\nnameString value a name\nsize int in bytes\n");
+    if (access(program, X_OK) == 0) /* else it is built without Poppler */
+        check_program(path, "a.pdf", DOCUMENT_PDF);
+    unlink(path);
+}
+END_TEST
+
 START_TEST(test_files_through_the_confined_program)
 {
     static const enum document_format formats[] = {
@@ -1411,6 +1441,7 @@ int main(void)
         { test_files_that_are_cut_off, sizeof files / sizeof *files },
         { test_files_with_a_wrong_byte, sizeof files / sizeof *files },
         { test_files_through_the_confined_program, sizeof files / sizeof *files },
+        { test_words_of_a_pdf_that_stand_apart, 0 },
         { test_charsets_in_the_confined_program, 0 },
         { test_running_out_of_memory_at_each_allocation, sizeof files / sizeof *files },
         { test_running_out_of_memory_in_books_and_mail, 0 },

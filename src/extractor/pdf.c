@@ -12,10 +12,12 @@
 #define MAX_ENTRIES 16384
 /* How much of a page's height, above and below, running heads and page numbers are in. */
 #define MARGIN 0.085
+/* What two gaps part is a row of a table; an item of a list has one gap. */
+#define MIN_CELLS 3
 /* What a line may begin with before the words of its heading: "第十二章", "1.2.10". */
 #define MAX_NUMBER_BYTES 24
 
-/* A line as Poppler gives it, or what stands in one row. Coordinates in points, from the
+/* A line as Poppler gives it, up to a wide gap, or what stands in one row. Coordinates in points, from the
  * page's upper left corner. */
 struct line {
     size_t start, size; /* of words */
@@ -23,6 +25,8 @@ struct line {
     double first_word; /* how wide it is */
     uint64_t likeness; /* of lines that differ only in numbers and spaces */
     int is_marginal;   /* high or low on the page, where a running head may be */
+    int is_continued;  /* Poppler's line goes on with the next, past a wide gap */
+    unsigned n_cells;  /* of a row: what wide gaps part */
 };
 
 struct page {
@@ -137,7 +141,9 @@ static struct line *add_line(struct pdf *pdf)
         pdf->lines = grown;
         pdf->lines_capacity = capacity;
     }
-    pdf->lines[pdf->n_lines] = (struct line){ .start = pdf->words.size, .likeness = 14695981039346656037u };
+    pdf->lines[pdf->n_lines] = (struct line){ .start = pdf->words.size,
+                                              .likeness = 14695981039346656037u,
+                                              .n_cells = 1 };
     return &pdf->lines[pdf->n_lines++];
 }
 
@@ -147,6 +153,13 @@ static uint64_t add_likeness(uint64_t likeness, gunichar c)
     if (c == ' ')
         return likeness;
     return (likeness ^ (g_unichar_isdigit(c) ? '0' : c)) * 1099511628211u;
+}
+
+/* Whether a character that stands in box is past a gap that no space between words has: numbers of
+ * headings, items of lists and cells of tables stand so, and Poppler has no space there. */
+static int is_past_gap(const struct line *line, const PopplerRectangle *box)
+{
+    return line->size > 0 && line->y2 > line->y1 && box->x1 - line->x2 > line->y2 - line->y1;
 }
 
 /* One more character on a line, which stands in box. */
@@ -189,6 +202,13 @@ static int read_page(struct pdf *pdf, PopplerPage *page)
         if (*c == '\n') {
             line = NULL;
             continue;
+        }
+        /* The box of a space may go from one word to the next. */
+        if (line != NULL && i + 1 < n_boxes && is_past_gap(line, &boxes[i + (*c == ' ')])) {
+            line->is_continued = 1;
+            line = NULL;
+            if (*c == ' ')
+                continue;
         }
         if (line == NULL) {
             line = add_line(pdf);
@@ -260,8 +280,9 @@ static int is_same_row(const struct line *a, const struct line *b)
 {
     const double lower = fmin(height_of(a), height_of(b));
 
-    return fabs((a->y1 + a->y2) - (b->y1 + b->y2)) < lower && b->x1 > a->x2 - 1 &&
-           b->x1 - a->x2 < 4 * lower;
+    return a->is_continued ||
+           (fabs((a->y1 + a->y2) - (b->y1 + b->y2)) < lower && b->x1 > a->x2 - 1 &&
+            b->x1 - a->x2 < 4 * lower);
 }
 
 /* The lines of a page without those that run through all pages, rows put together. The
@@ -288,12 +309,14 @@ static void clean_page(struct pdf *pdf, size_t page, struct line *kept, size_t *
             const size_t start = pdf->words.size;
 
             buffer_append(&pdf->words, pdf->words.data + last->start, last->size);
-            if (line->x1 - last->x2 > 0.15 * height_of(line))
+            if (last->is_continued || line->x1 - last->x2 > 0.15 * height_of(line))
                 buffer_append_char(&pdf->words, ' ');
             buffer_append(&pdf->words, pdf->words.data + line->start, line->size);
             last->start = start;
             last->size = pdf->words.size - start;
         }
+        last->n_cells += last->is_continued || line->x1 - last->x2 > height_of(line);
+        last->is_continued = line->is_continued;
         last->x2 = line->x2;
         last->y1 = fmin(last->y1, line->y1);
         last->y2 = fmax(last->y2, line->y2);
@@ -349,6 +372,8 @@ static unsigned breaks_after(const struct line *lines, size_t n, size_t i, doubl
         return 2;
     if (b->y1 - a->y2 > gap + 0.3 * height)
         return 2;
+    if (a->n_cells >= MIN_CELLS || b->n_cells >= MIN_CELLS)
+        return 1;
     /* Half a character for the space between words and what justification moves. */
     return right_edge(lines, n, i) - a->x2 > b->first_word + 0.5 * height;
 }
