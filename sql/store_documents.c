@@ -417,7 +417,8 @@ int store_documents_each(struct store *store, store_listed_fn fn, void *data, er
         const char *format = (const char *)sqlite3_column_text(query.statement, 1);
         const char *date = (const char *)sqlite3_column_text(query.statement, 2);
 
-        if (format == NULL || (date == NULL && sqlite3_column_type(query.statement, 2) != SQLITE_NULL))
+        if (format == NULL ||
+            (date == NULL && sqlite3_column_type(query.statement, 2) != SQLITE_NULL))
             status = store_fail(store, SQLITE_NOMEM, err);
         else
             status = fn(data, column_integer(&query, 0), format, date, err);

@@ -291,7 +291,8 @@ double pace_left(const struct pace *pace, double now_s)
         return (double)NAN;
     for (size_t k = 0; k < PACE_KINDS; k++) {
         const struct pace_kind *kind = &pace->kinds[k];
-        const double part = (double)kind->n_bytes_left / ((double)kind->n_bytes_read + COMMON_BYTES);
+        const double part =
+            (double)kind->n_bytes_left / ((double)kind->n_bytes_read + COMMON_BYTES);
 
         n_tokens += part * (kind->n_tokens + COMMON_BYTES * all.n_tokens / all.n_bytes /
                                                  (kind->is_packed ? PACKED : 1));

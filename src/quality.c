@@ -62,8 +62,8 @@ static int read_judgement(const char *line, struct judgement *out, ernie_error *
         judgement.query = fields[0];
         judgement.document = fields[n - 2];
     } else if (n != 0 && (end == NULL || strcmp(fields[n - 1], "score") != 0)) {
-        status = error_set(err, ERNIE_EFORMAT, "judgements: not a query, a document and a score: %s",
-                           line);
+        status = error_set(err, ERNIE_EFORMAT,
+                           "judgements: not a query, a document and a score: %s", line);
     }
     if (status == ERNIE_OK)
         *out = judgement;
@@ -218,8 +218,8 @@ static int read_query(const char *line, struct query *out, ernie_error *err)
         return status;
     }
     if (tab == NULL)
-        return error_set(err, ERNIE_EFORMAT, "queries: neither JSON nor an id, a tab and a text: %s",
-                         line);
+        return error_set(err, ERNIE_EFORMAT,
+                         "queries: neither JSON nor an id, a tab and a text: %s", line);
     out->id = memory_copy_text(line, (size_t)(tab - line));
     out->text = memory_copy_text(tab + 1, strlen(tab + 1));
     return out->id != NULL && out->text != NULL ? ERNIE_OK : out_of_memory(err);

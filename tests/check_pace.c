@@ -67,10 +67,11 @@ static void add_file(const struct kind *kind, double size_bytes)
     n_files++;
 }
 
-/* Sizes as they are in /usr/share/doc of a Debian system: least, tenths, greatest. */
+/* Sizes about as they are in /usr/share/doc of a Debian system: least, tenths, greatest. */
 static void add_files(const struct kind *kind, size_t n)
 {
-    static const double tenths[] = { 20, 260, 620, 950, 1300, 1800, 2700, 4300, 8200, 20000, 900000 };
+    static const double tenths[] = { 20,   260,  620,  950,   1300,  1800,
+                                     2700, 4300, 8200, 20000, 900000 };
 
     for (size_t i = 0; i < n; i++) {
         const double at = uniform() * 10;

@@ -1,6 +1,7 @@
 /* OpenDocument (OASIS, version 1.3, part 3): texts, spreadsheets and presentations are one format,
- * whose body says which it is, as a package of parts or all in one XML file. Notes, comments and text boxes come behind the paragraph that they
- * hang on; what a reviser has deleted and tables of contents are left out. */
+ * whose body says which it is, as a package of parts or all in one XML file. Notes, comments and
+ * text boxes come behind the paragraph that they hang on; what a reviser has deleted and tables of
+ * contents are left out. */
 #include <stdio.h>
 #include <string.h>
 

@@ -10,9 +10,9 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-#define PACKAGE_MAX_ENTRIES    4096
-#define PACKAGE_MAX_PART_BYTES (64u << 20)
-#define PACKAGE_MAX_BYTES      (256u << 20)
+#define PACKAGE_MAX_ENTRIES      4096
+#define PACKAGE_MAX_PART_BYTES   (64u << 20)
+#define PACKAGE_MAX_BYTES        (256u << 20)
 #define PACKAGE_MAX_STREAM_BYTES ((size_t)1 << 30)
 /* Past the first megabyte, bytes that come out for each byte of the file. */
 #define PACKAGE_MAX_RATIO  200

@@ -17,8 +17,8 @@
 /* What a line may begin with before the words of its heading: "第十二章", "1.2.10". */
 #define MAX_NUMBER_BYTES 24
 
-/* A line as Poppler gives it, up to a wide gap, or what stands in one row. Coordinates in points, from the
- * page's upper left corner. */
+/* A line as Poppler gives it, up to a wide gap, or what stands in one row. Coordinates in points,
+ * from the page's upper left corner. */
 struct line {
     size_t start, size; /* of words */
     double x1, y1, x2, y2;
