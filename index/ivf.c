@@ -9,8 +9,12 @@
 #include "index/select.h"
 #include "kernel/pack.h"
 
-/* Vectors a center that centers are found of. */
+/* Vectors that centers are found of: so many a center, fewer where all together would be
+ * more than this. A round takes their number times that of the centers, and would take a
+ * minute for a million vectors. */
 #define SAMPLE_PER_LIST 32
+#define SAMPLE_LEAST    8
+#define SAMPLE_ENOUGH   131072
 /* Vectors that are compared with all centers at once. */
 #define ASSIGN_ROWS 64
 
@@ -42,7 +46,10 @@ static int out_of_memory(ernie_error *err)
 static int find_centers(const struct codes *codes, size_t n_lists, size_t n_threads,
                         const atomic_int *cancel, float *centers, ernie_error *err)
 {
-    const size_t enough = n_lists * SAMPLE_PER_LIST;
+    const size_t share = SAMPLE_ENOUGH / n_lists;
+    const size_t enough = n_lists * (share > SAMPLE_PER_LIST ? SAMPLE_PER_LIST
+                                     : share < SAMPLE_LEAST  ? SAMPLE_LEAST
+                                                             : share);
     const size_t n = codes->n < enough ? codes->n : enough;
     float *sample = memory_new_aligned(n, codes->dim * sizeof *sample);
     int status;
