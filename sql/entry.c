@@ -1,6 +1,7 @@
 /* Where SQLite enters ernie.so. It derives the name from the file's: ernie.so and
  * libernie.so look for sqlite3_ernie_init, Debian's mod_ernie.so for sqlite3_modernie_init,
  * and any other name finds the first. */
+#include <pthread.h>
 #include <sqlite3ext.h>
 SQLITE_EXTENSION_INIT1
 
@@ -15,7 +16,14 @@ ERNIE_API int sqlite3_modernie_init(sqlite3 *connection, char **message,
 
 int sqlite3_extension_init(sqlite3 *connection, char **message, const sqlite3_api_routines *api)
 {
-    SQLITE_EXTENSION_INIT2(api);
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+    /* Other connections' threads read it while this one is being loaded: it is written no
+     * second time. */
+    pthread_mutex_lock(&mutex);
+    if (sqlite3_api != api)
+        SQLITE_EXTENSION_INIT2(api);
+    pthread_mutex_unlock(&mutex);
     (void)message;
     return extension_register(connection, NULL);
 }
