@@ -4,12 +4,15 @@
  * into libsqlite3 as any host does it. */
 #include <check.h>
 #include <math.h>
+#include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sql_host.h"
@@ -573,6 +576,133 @@ START_TEST(test_another_process_writes)
 }
 END_TEST
 
+/* ---- threads ----------------------------------------------------------- */
+
+enum { N_PARTS = 4, N_DOCUMENTS = 100, N_READERS = 4, PARTS_DIM = 32 };
+
+static atomic_int is_over;
+
+/* Near the middle of its document, which is far from every other one's. */
+static void part_vector(int document, int part, float *out)
+{
+    uint64_t random = (uint64_t)document + 1;
+
+    for (int i = 0; i < PARTS_DIM; i++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        out[i] = (float)(random >> 40) / (1 << 23) - 1;
+        out[i] += 0.01f * (float)((part + 1) * (i + 1) % 7);
+    }
+}
+
+static void put_document(sqlite3 *db, int document, int version)
+{
+    sqlite3_stmt *put;
+
+    ck_assert_int_eq(sqlite3_prepare_v2(db, "REPLACE INTO v(rowid, embedding, document, version)"
+                                            " VALUES (?, ?, ?, ?)", -1, &put, NULL), SQLITE_OK);
+    for (int part = 0; part < N_PARTS; part++) {
+        float vector[PARTS_DIM];
+
+        part_vector(document, part, vector);
+        sqlite3_bind_int(put, 1, document * N_PARTS + part);
+        sqlite3_bind_blob(put, 2, vector, sizeof vector, SQLITE_STATIC);
+        sqlite3_bind_int(put, 3, document);
+        sqlite3_bind_int(put, 4, version);
+        ck_assert_int_eq(sqlite3_step(put), SQLITE_DONE);
+        sqlite3_reset(put);
+    }
+    sqlite3_finalize(put);
+}
+
+struct reader {
+    pthread_t thread;
+    char path[300];
+    int n_questions, n_halves, code;
+};
+
+/* The nearest to the middle of a document are its parts, of one version, or none is there. */
+static void *read_documents(void *data)
+{
+    struct reader *reader = data;
+    sqlite3 *db = open_at(reader->path);
+    sqlite3_stmt *ask;
+
+    reader->code = sqlite3_prepare_v2(db, "SELECT document, version FROM v WHERE embedding MATCH"
+                                          " ? ORDER BY rank LIMIT 4", -1, &ask, NULL);
+    while (reader->code == SQLITE_OK && !atomic_load(&is_over)) {
+        const int document = reader->n_questions++ % N_DOCUMENTS;
+        int version = 0, n = 0, is_mixed = 0, code;
+        float vector[PARTS_DIM];
+
+        part_vector(document, 1, vector);
+        sqlite3_bind_blob(ask, 1, vector, sizeof vector, SQLITE_STATIC);
+        while ((code = sqlite3_step(ask)) == SQLITE_ROW) {
+            if (sqlite3_column_int(ask, 0) != document)
+                continue;
+            is_mixed |= n > 0 && sqlite3_column_int(ask, 1) != version;
+            version = sqlite3_column_int(ask, 1);
+            n++;
+        }
+        reader->n_halves += is_mixed || (n != 0 && n != N_PARTS);
+        reader->code = code == SQLITE_DONE ? sqlite3_reset(ask) : code;
+    }
+    sqlite3_finalize(ask);
+    close_db(db);
+    return NULL;
+}
+
+/* One connection replaces and removes documents of several rows, one a transaction; those of
+ * other threads never see a part of one without the others. bench/readers.c measures. */
+START_TEST(test_no_reader_sees_half_a_document)
+{
+    static struct reader readers[N_READERS];
+    const time_t end = time(NULL) + 3;
+    char file[300];
+    sqlite3 *db;
+
+    snprintf(file, sizeof file, "%s/parts.db", folder);
+    db = open_at(file);
+    run(db, "PRAGMA journal_mode = WAL");
+    run(db, "PRAGMA synchronous = OFF");
+    run(db, "CREATE VIRTUAL TABLE v USING ernie(embedding float[%d], document, version)",
+        PARTS_DIM);
+    run(db, "BEGIN");
+    for (int i = 0; i < N_DOCUMENTS; i++)
+        put_document(db, i, 0);
+    run(db, "COMMIT");
+    atomic_init(&is_over, 0);
+    for (int i = 0; i < N_READERS; i++) {
+        strcpy(readers[i].path, file);
+        ck_assert_int_eq(pthread_create(&readers[i].thread, NULL, read_documents, &readers[i]),
+                         0);
+    }
+    for (int version = 1; time(NULL) < end; version++) {
+        const int document = below(N_DOCUMENTS);
+
+        run(db, "BEGIN IMMEDIATE");
+        if (version % 5 == 0)
+            run(db, "DELETE FROM v WHERE rowid BETWEEN %d AND %d", document * N_PARTS,
+                document * N_PARTS + N_PARTS - 1);
+        else
+            put_document(db, document, version);
+        run(db, "COMMIT");
+        if (version % 50 == 0)
+            run(db, "INSERT INTO v(v) VALUES ('optimize')");
+        usleep(1000);
+    }
+    atomic_store(&is_over, 1);
+    for (int i = 0; i < N_READERS; i++) {
+        pthread_join(readers[i].thread, NULL);
+        ck_assert_int_eq(readers[i].code, SQLITE_OK);
+        ck_assert_int_gt(readers[i].n_questions, 0);
+        ck_assert_int_eq(readers[i].n_halves, 0);
+    }
+    close_db(db);
+}
+END_TEST
+
+/* ---- what is built ----------------------------------------------------- */
+
 /* Indexes that are built: what they find is exact in its scores, and nearly always in what. */
 START_TEST(test_built_indexes_find_their_rows)
 {
@@ -825,7 +955,7 @@ static void remove_folder(void)
 int main(void)
 {
     Suite *suite = suite_create("vectors");
-    TCase *tcase = tcase_create("vectors");
+    TCase *tcase = tcase_create("vectors"), *threads = tcase_create("threads");
 
     tcase_add_checked_fixture(tcase, make_folder, remove_folder);
     tcase_set_timeout(tcase, 300);
@@ -841,5 +971,9 @@ int main(void)
     tcase_add_test(tcase, test_halves_of_vectors);
     tcase_add_test(tcase, test_declarations_that_are_none);
     suite_add_tcase(suite, tcase);
+    tcase_add_checked_fixture(threads, make_folder, remove_folder);
+    tcase_set_timeout(threads, 300);
+    tcase_add_test(threads, test_no_reader_sees_half_a_document);
+    suite_add_tcase(suite, threads);
     return run_suite(suite);
 }
