@@ -150,7 +150,8 @@ class Vectorlite(Sqlite):
                 "ORDER BY distance")
 
     def version(self):
-        return self.connection.execute("SELECT vectorlite_info()").fetchone()[0].split()[2]
+        import importlib.metadata
+        return importlib.metadata.version("vectorlite-py")
 
 
 class InMemory:
@@ -320,13 +321,18 @@ def open_cold(name, extension, path, dim, n, folder):
 
 
 def brute_force(vectors, queries):
-    best = []
-    for start in range(0, len(queries), 20):
-        part = queries[start:start + 20].astype(np.float64)
-        scores = np.concatenate([part @ vectors[i:i + 50000].astype(np.float64).T
-                                 for i in range(0, len(vectors), 50000)], axis=1)
-        best += np.argsort(-scores, axis=1, kind="stable")[:, :K].tolist()
-    return best
+    queries = queries.astype(np.float64)
+    scores = np.empty((len(queries), 0))
+    ids = np.empty((len(queries), 0), np.int64)
+    for start in range(0, len(vectors), 50000):
+        block = vectors[start:start + 50000].astype(np.float64)
+        scores = np.concatenate([scores, queries @ block.T], axis=1)
+        ids = np.concatenate([ids, np.tile(np.arange(start, start + len(block)),
+                                           (len(queries), 1))], axis=1)
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :K]
+        scores = np.take_along_axis(scores, best, axis=1)
+        ids = np.take_along_axis(ids, best, axis=1)
+    return ids.tolist()
 
 
 def percentile(seconds, part):

@@ -200,7 +200,8 @@ static struct scored *brute_force(struct side *side, const float *query, size_t 
             square += (double)vector[i] * vector[i];
             length += (double)query[i] * query[i];
         }
-        out = realloc(out, (*n + 1) * sizeof *out);
+        if ((*n & (*n + 1)) == 0) /* 0, 1, 3, 7, ...: room for twice as many */
+            out = realloc(out, 2 * (*n + 1) * sizeof *out);
         out[(*n)++] = (struct scored){ product / (sqrt(square) * sqrt(length)),
                                        sqlite3_column_int64(statement, 0) };
     }
