@@ -154,8 +154,8 @@ static int compare_ids(const void *a, const void *b)
 static int fetch(struct search_cursor *cursor, size_t n)
 {
     struct function_table *table = (struct function_table *)cursor->base.pVtab;
-    /* Snippets by meaning cost more than the search: column_snippet makes those that are read. */
-    struct ernie_search_options options = { .k = n, .mode = cursor->mode, .quick_snippets = 1 };
+    /* Rows are fetched by the dozen, and few are read: column_snippet makes their snippets. */
+    struct ernie_search_options options = { .k = n, .mode = cursor->mode, .no_snippets = 1 };
     ernie_database *database;
     ernie_error err;
     int status = extension_database(table->data, &database, &err);

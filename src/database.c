@@ -7,12 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/system.h"
 #include "document/chunk.h"
 #include "encode.h"
 #include "model/model.h"
+#include "model/word_bag.h"
+#include "words/match.h"
 
 #define META_FINGERPRINT "model_fingerprint"
 #define META_NAME "model_name"
@@ -164,6 +167,40 @@ int database_embed(struct ernie_database *database, const char *text, float *out
                : status;
 }
 
+int database_embed_query(struct ernie_database *database, const char *query, float **out,
+                         ernie_error *err)
+{
+    float *embedding = memory_new(database->dim, sizeof *embedding);
+    struct buffer plain = { 0 };
+    char *text;
+    int status;
+
+    match_plain_append(&plain, query, strlen(query));
+    text = buffer_take(&plain);
+    if (embedding == NULL || text == NULL)
+        status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
+    else
+        status = database_embed(database, text, embedding, err);
+    memory_free(text);
+    if (status != ERNIE_OK) {
+        memory_free(embedding);
+        return status;
+    }
+    *out = embedding;
+    return ERNIE_OK;
+}
+
+int database_word_bag(struct ernie_database *database, struct word_bag **out, ernie_error *err)
+{
+    int status = ERNIE_OK;
+
+    if (database->word_bag == NULL)
+        status = word_bag_new(database->model, &database->word_bag, err);
+    if (status == ERNIE_OK)
+        *out = database->word_bag;
+    return status;
+}
+
 /* ---- opening ----------------------------------------------------------- */
 
 /* Takes over store, which is closed when this fails. */
@@ -252,6 +289,7 @@ void ernie_close(ernie_database *database)
     if (database == NULL)
         return;
     ernie_encoder_free(database->encoder);
+    word_bag_free(database->word_bag);
     nearest_reset(&database->nearest);
     store_close(database->store);
     memory_free(database);

@@ -427,7 +427,8 @@ struct ernie_search_options {
     size_t k;       /* hits wanted; 0: 10 */
     enum ernie_search_mode mode;
     int all_chunks; /* list every chunk; else only the best one of each document */
-    int quick_snippets; /* choose a snippet's sentence by its words: no sentence is embedded */
+    int no_snippets; /* leave snippets "" and without marks: a fifth of the time, for who shows
+                      * few of the hits and asks ernie_snippet for theirs */
     ernie_encoder *reranker; /* reads the question with the passage of each of the best 50
                               * hits (or k, when that is more) and orders them anew, as
                               * ernie_rerank does; or NULL */
@@ -480,8 +481,8 @@ ERNIE_API int ernie_search(ernie_database *database, const char *query,
                            const struct ernie_search_options *options, struct ernie_hits **out,
                            ernie_error *err);
 ERNIE_API void ernie_hits_free(struct ernie_hits *hits);
-/* The snippet that a hit on a chunk has for a query, from the sentence nearest to it: for
- * whoever searches with quick_snippets and shows few of the hits. Release with ernie_free.
+/* The snippet that a hit on a chunk has for a query, for whoever searches with no_snippets.
+ * Release with ernie_free.
  * ERNIE_ENOTFOUND when the chunk is gone. */
 ERNIE_API int ernie_snippet(ernie_database *database, const char *query, int64_t chunk_id,
                             char **out, ernie_error *err);

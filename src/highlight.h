@@ -1,5 +1,10 @@
-/* What a hit shows of its chunk: the sentence nearest the query in meaning, with the
- * query's words marked in it. */
+/* What a hit shows of its chunk: the sentence nearest the query, with the query's words
+ * marked in it.
+ *
+ * To embed the sentences of ten passages takes ten times as long as the question itself, so
+ * the sentence is chosen by its words: those of the query that it has, and how near in meaning
+ * its words are to them (model/word_bag.h). A passage with none of the query's words, which
+ * meaning alone has found, as one in another language, has its sentences embedded. */
 #ifndef ERNIE_HIGHLIGHT_H
 #define ERNIE_HIGHLIGHT_H
 
@@ -12,9 +17,8 @@ struct passage {
 };
 
 /* Sets snippet and marks of n hits, in the memory of memory_free, from their passages.
- * embedding [dim] is the query's; where it is NULL, and past the first hits, which are what
- * people look at, the sentence is the one with the most of the query's words: to compare
- * meanings, every sentence is embedded. After a failure what was set stays set. */
+ * embedding [dim] is the query's, or NULL: then it is made when a passage needs it. After a
+ * failure what was set stays set. */
 int highlight(struct ernie_database *database, const char *query, const float *embedding,
               size_t n, const struct passage *passages, struct ernie_hit *hits, ernie_error *err);
 

@@ -326,7 +326,7 @@ int ernie_quality(ernie_database *database, size_t n_queries, const char *const 
         how = *options;
     how.k = DEPTH;
     how.all_chunks = 0;
-    how.quick_snippets = 1;
+    how.no_snippets = 1;
     status = read_judgements(n_judgements, judgements, &all, err);
     for (size_t i = 0; status == ERNIE_OK && i < n_queries; i++)
         if (queries[i][0] != '\0')

@@ -26,7 +26,7 @@ struct question {
     const char *text;
     const float *embedding;
     enum ernie_search_mode mode;
-    int is_reranked, quick_snippets;
+    int is_reranked, no_snippets;
 };
 
 /* The best so far, as many as are wanted. */
@@ -186,6 +186,17 @@ static int read_hits(struct ernie_database *database, const struct question *que
     return status;
 }
 
+/* Every hit has a snippet, if only an empty one. */
+static int no_snippets(struct ernie_hits *hits, ernie_error *err)
+{
+    for (size_t i = 0; i < hits->n; i++) {
+        hits->hit[i].snippet = memory_copy_text("", 0);
+        if (hits->hit[i].snippet == NULL)
+            return error_set(err, ERNIE_ENOMEM, "search: out of memory");
+    }
+    return ERNIE_OK;
+}
+
 static void passages_free(struct passage *passages, size_t n)
 {
     for (size_t i = 0; passages != NULL && i < n; i++)
@@ -209,9 +220,10 @@ static int hits_new(struct ernie_database *database, const struct question *ques
     }
     status = read_hits(database, question, candidates, n, hits, passages, err);
     if (status == ERNIE_OK)
-        status = highlight(database, question->text,
-                           question->quick_snippets ? NULL : question->embedding, hits->n, passages,
-                           hits->hit, err);
+        status = question->no_snippets
+                     ? no_snippets(hits, err)
+                     : highlight(database, question->text, question->embedding, hits->n, passages,
+                                 hits->hit, err);
     if (status == ERNIE_OK) {
         *out = hits;
         hits = NULL;
@@ -227,30 +239,6 @@ static int is_blank(const char *text)
     return text[strspn(text, " \t\r\n\f\v")] == '\0';
 }
 
-/* Embeds what is plain text of the query: out [dim], memory_free. */
-static int embed_query(struct ernie_database *database, const char *query, float **out,
-                       ernie_error *err)
-{
-    float *embedding = memory_new(database->dim, sizeof *embedding);
-    struct buffer plain = { 0 };
-    char *text;
-    int status;
-
-    match_plain_append(&plain, query, strlen(query));
-    text = buffer_take(&plain);
-    if (embedding == NULL || text == NULL)
-        status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
-    else
-        status = database_embed(database, text, embedding, err);
-    memory_free(text);
-    if (status != ERNIE_OK) {
-        memory_free(embedding);
-        return status;
-    }
-    *out = embedding;
-    return ERNIE_OK;
-}
-
 int ernie_search(ernie_database *database, const char *query,
                  const struct ernie_search_options *options, struct ernie_hits **out,
                  ernie_error *err)
@@ -260,7 +248,7 @@ int ernie_search(ernie_database *database, const char *query,
     const size_t k = how->k == 0 ? DEFAULT_K : how->k;
     struct question question = { .text = query, .mode = how->mode,
                                  .is_reranked = how->reranker != NULL,
-                                 .quick_snippets = how->quick_snippets };
+                                 .no_snippets = how->no_snippets };
     struct filter filter = { 0 };
     struct found found = { 0 };
     float *embedding = NULL;
@@ -279,7 +267,7 @@ int ernie_search(ernie_database *database, const char *query,
     if (status == ERNIE_OK)
         status = filter_init(&filter, database, how, err);
     if (status == ERNIE_OK)
-        status = embed_query(database, query, &embedding, err);
+        status = database_embed_query(database, query, &embedding, err);
     question.embedding = embedding;
     if (status == ERNIE_OK)
         status = find_candidates(database, &question,
@@ -306,7 +294,6 @@ static int find_snippet(struct ernie_database *database, const char *query, int6
     struct ernie_hit hit = { 0 };
     struct passage passage = { 0 };
     struct store_hit row;
-    float *embedding = NULL;
     int found;
     int status = store_hit_get(database->store, chunk_id, &row, &found, err);
 
@@ -315,17 +302,14 @@ static int find_snippet(struct ernie_database *database, const char *query, int6
     if (status != ERNIE_OK)
         return status;
     passage = passage_of(&row);
-    status = passage.text != NULL ? embed_query(database, query, &embedding, err)
+    status = passage.text != NULL ? highlight(database, query, NULL, 1, &passage, &hit, err)
                                   : error_set(err, ERNIE_ENOMEM, "search: out of memory");
-    if (status == ERNIE_OK)
-        status = highlight(database, query, embedding, 1, &passage, &hit, err);
     if (status == ERNIE_OK)
         *out = (char *)(uintptr_t)hit.snippet;
     else
         memory_free((char *)(uintptr_t)hit.snippet);
     memory_free((struct ernie_mark *)(uintptr_t)hit.marks);
     memory_free((char *)(uintptr_t)passage.text);
-    memory_free(embedding);
     return status;
 }
 

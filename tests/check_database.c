@@ -139,6 +139,7 @@ START_TEST(test_the_snippet_is_the_sentence_nearest_in_meaning)
         "kept on a leash. The road over the pass is closed from November until the end of April. "
         "A small museum shows tools and costumes of former times. Trains run every hour to the "
         "capital of the province.";
+    static const struct ernie_search_options without = { .no_snippets = 1 };
     ernie_database *database = open_database("a.db", ERNIE_CREATE);
     struct ernie_hits *hits;
     const struct ernie_hit *hit;
@@ -159,11 +160,26 @@ START_TEST(test_the_snippet_is_the_sentence_nearest_in_meaning)
                      ERNIE_ENOTFOUND);
     ernie_hits_free(hits);
 
+    /* Where it has words of the question, they tell; those near them in meaning too. */
+    ck_assert_int_eq(ernie_search(database, "trains to the big city", NULL, &hits, &err), ERNIE_OK);
+    hit = &hits->hit[0];
+    ck_assert_msg(strstr(hit->snippet, "Trains run every hour") != NULL, "%s", hit->snippet);
+    ernie_hits_free(hits);
+    ck_assert_int_eq(ernie_search(database, "cattle of the farmers", NULL, &hits, &err), ERNIE_OK);
+    hit = &hits->hit[0];
+    ck_assert_msg(strncmp(hit->snippet, "…Every year in June", 21) == 0, "%s", hit->snippet);
+    ernie_hits_free(hits);
+
     /* Words are marked in whatever form they stand there. */
     ck_assert_int_eq(ernie_search(database, "farmer's cow", NULL, &hits, &err), ERNIE_OK);
     hit = &hits->hit[0];
     ck_assert_uint_ge(hit->n_marks, 1);
     ck_assert_int_eq(strncmp(hit->snippet + hit->marks[hit->n_marks - 1].start, "cows", 4), 0);
+    ernie_hits_free(hits);
+
+    ck_assert_int_eq(ernie_search(database, "farmer's cow", &without, &hits, &err), ERNIE_OK);
+    ck_assert_str_eq(hits->hit[0].snippet, "");
+    ck_assert_uint_eq(hits->hit[0].n_marks, 0);
     ernie_hits_free(hits);
     ernie_close(database);
 }

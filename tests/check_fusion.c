@@ -47,7 +47,7 @@ static void close_database(void)
 
 static struct ernie_hits *search(const char *query, enum ernie_search_mode mode, size_t k)
 {
-    struct ernie_search_options options = { .k = k, .mode = mode, .quick_snippets = 1 };
+    struct ernie_search_options options = { .k = k, .mode = mode, .no_snippets = 1 };
     struct ernie_hits *hits = NULL;
 
     ok(ernie_search(database, query, &options, &hits, &err));
@@ -146,34 +146,46 @@ START_TEST(test_phrases_and_minus_words_hold_for_both_sides)
 }
 END_TEST
 
-/* Every allocation of a question fails once, in each mode, with words that filter; after it
- * the same question is answered as before. */
+/* Each allocation of a question fails, and all after it; after that the same question is
+ * answered as before. */
+static void check_allocations(const char *query, enum ernie_search_mode mode)
+{
+    const struct ernie_search_options options = { .k = 5, .mode = mode };
+    struct ernie_hits *before = NULL, *hits = NULL;
+    int status = ERNIE_ENOMEM;
+
+    ok(ernie_search(database, query, &options, &before, &err));
+    ck_assert_uint_gt(before->n, 0);
+    for (int k = 0; status != ERNIE_OK; k++) {
+        ck_assert_int_lt(k, 10000);
+        fail_allocations_from(k);
+        status = ernie_search(database, query, &options, &hits, &err);
+        stop_failing();
+        ck_assert_msg(status == ERNIE_OK || status == ERNIE_ENOMEM, "mode %d, %d: %d: %s",
+                      (int)mode, k, status, err.message);
+    }
+    ck_assert_uint_eq(hits->n, before->n);
+    for (size_t i = 0; i < hits->n; i++) {
+        ck_assert_int_eq(hits->hit[i].chunk_id, before->hit[i].chunk_id);
+        ck_assert_str_eq(hits->hit[i].snippet, before->hit[i].snippet);
+    }
+    ernie_hits_free(hits);
+    ernie_hits_free(before);
+}
+
+/* With words that filter, and a passage of several sentences whose snippet is chosen by its
+ * words, and by meaning for a question with none of them. */
 START_TEST(test_running_out_of_memory)
 {
-    static const char query[] = "数据库备份 \"备份\" -restore";
+    static const char text[] =
+        "船队在清晨离开港口，向南航行了整整三天三夜，途中只遇到过一次不大的风浪。船上的厨师每天为水手准备新鲜的"
+        "鱼和热汤，大家都说他的手艺比家里的还要好。第四天傍晚他们看见了灯塔，那是一座建在礁石上的白色石塔。数据库备份"
+        "写在航海日志的最后一页。";
 
-    for (int mode = ERNIE_HYBRID; mode <= ERNIE_KEYWORD; mode++) {
-        /* Short snippets by meaning: the sentences of the first are embedded too. */
-        struct ernie_search_options options = { .k = 5, .mode = (enum ernie_search_mode)mode };
-        struct ernie_hits *before = NULL, *hits = NULL;
-        int status = ERNIE_ENOMEM;
-
-        ok(ernie_search(database, query, &options, &before, &err));
-        ck_assert_uint_gt(before->n, 0);
-        for (int k = 0; status != ERNIE_OK; k++) {
-            ck_assert_int_lt(k, 10000);
-            fail_allocations_from(k);
-            status = ernie_search(database, query, &options, &hits, &err);
-            stop_failing();
-            ck_assert_msg(status == ERNIE_OK || status == ERNIE_ENOMEM, "mode %d, %d: %d: %s", mode,
-                          k, status, err.message);
-        }
-        ck_assert_uint_eq(hits->n, before->n);
-        for (size_t i = 0; i < hits->n; i++)
-            ck_assert_int_eq(hits->hit[i].chunk_id, before->hit[i].chunk_id);
-        ernie_hits_free(hits);
-        ernie_hits_free(before);
-    }
+    ok(ernie_add_text(database, "voyage", NULL, text, &err));
+    for (int mode = ERNIE_HYBRID; mode <= ERNIE_KEYWORD; mode++)
+        check_allocations("数据库备份 \"备份\" -restore", (enum ernie_search_mode)mode);
+    check_allocations("lighthouse on a rock", ERNIE_HYBRID);
 }
 END_TEST
 

@@ -13,6 +13,8 @@
 #include "folder.h"
 #include "model/model.h"
 #include "model/safetensors.h"
+#include "model/weights.h"
+#include "model/word_bag.h"
 #include "suite.h"
 
 static ernie_error err;
@@ -446,6 +448,48 @@ START_TEST(test_numbers_that_are_none_are_refused)
 }
 END_TEST
 
+/* ---- word bags ---- */
+
+/* The model's vocabulary is small, so the mean that is taken off is that of all its rows. */
+START_TEST(test_a_bag_is_the_sum_of_word_embeddings_less_their_mean)
+{
+    static const char text[] = "sea 海 sea";
+    ernie_model *model;
+    struct word_bag *bag;
+    struct ernie_tokens tokens;
+    const struct weights *weights;
+    float *out, *nothing;
+    size_t dim;
+
+    ck_assert_int_eq(ernie_model_open(in_model(""), &model, &err), ERNIE_OK);
+    ck_assert_int_eq(word_bag_new(model, &bag, &err), ERNIE_OK);
+    ck_assert_int_eq(ernie_tokenize(model, text, NULL, 0, &tokens, &err), ERNIE_OK);
+    weights = model->weights;
+    dim = word_bag_dim(bag);
+    ck_assert_uint_eq(dim, weights->embedding_size);
+    ck_assert_uint_le(weights->word.n_rows, 1024);
+    out = calloc(dim, sizeof *out);
+    nothing = calloc(dim, sizeof *nothing);
+    ck_assert_int_eq(word_bag_sum(bag, text, strlen(text), out, &err), ERNIE_OK);
+    for (size_t i = 0; i < dim; i++) {
+        double mean = 0, sum = 0;
+
+        for (size_t id = 0; id < weights->word.n_rows; id++)
+            mean += weights->word.rows[id * dim + i] / (double)weights->word.n_rows;
+        for (size_t j = 1; j + 1 < tokens.n; j++) /* [CLS] and [SEP] are not the text's */
+            sum += weights->word.rows[(size_t)tokens.input_ids[j] * dim + i] - mean;
+        ck_assert_double_eq_tol(out[i], sum, 1e-4);
+    }
+    ck_assert_int_eq(word_bag_sum(bag, "", 0, out, &err), ERNIE_OK);
+    ck_assert_mem_eq(out, nothing, dim * sizeof *out);
+    free(out);
+    free(nothing);
+    ernie_tokens_reset(&tokens);
+    word_bag_free(bag);
+    ernie_model_close(model);
+}
+END_TEST
+
 START_TEST(test_running_out_of_memory_at_each_allocation)
 {
     ernie_model *model;
@@ -522,6 +566,7 @@ int main(void)
         test_safetensors_refuses_lengths_past_the_end,
         test_damaged_weights_are_refused_or_change_the_fingerprint,
         test_numbers_that_are_none_are_refused,
+        test_a_bag_is_the_sum_of_word_embeddings_less_their_mean,
         test_running_out_of_memory_at_each_allocation,
         test_int8_weights_are_never_in_memory_twice,
     };

@@ -144,7 +144,7 @@ class ernie_search_options(Structure):
         ("k", c_size_t),
         ("mode", c_int),
         ("all_chunks", c_int),
-        ("quick_snippets", c_int),
+        ("no_snippets", c_int),
         ("reranker", c_void_p),
         ("n_formats", c_size_t),
         ("formats", POINTER(c_char_p)),

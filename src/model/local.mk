@@ -23,6 +23,7 @@ libmodel_la_SOURCES = \
 	src/model/tokenizer_json.c src/model/tokenizer_json.h \
 	src/model/vocab.c src/model/vocab.h \
 	src/model/weights.c src/model/weights.h \
+	src/model/word_bag.c src/model/word_bag.h \
 	src/model/wordpiece.c src/model/wordpiece.h
 libmodel_la_CPPFLAGS = $(AM_CPPFLAGS) $(UTF8PROC_CFLAGS)
 libmodel_la_LIBADD = $(UTF8PROC_LIBS)
