@@ -67,12 +67,37 @@ static int table_connect(sqlite3 *connection, void *data, int argc, const char *
     return function_table_connect(connection, declaration, SQLITE_VTAB_DIRECTONLY, data, out);
 }
 
-/* Whether rows in the order of the hits are in the order that is asked for: score is not what
- * they are ordered by, unless vectors alone are asked. */
-static int order_is_ours(const sqlite3_index_info *info)
+/* Whether the plan's constraint, or -1 for none, says that vectors alone are asked, as far as
+ * can be told before the statement runs: of a parameter it cannot. SQLite tells from 3.38 on. */
+static int is_vector_mode(sqlite3_index_info *info, int constraint)
 {
-    return info->nOrderBy == 1 && !info->aOrderBy[0].desc &&
-           (info->aOrderBy[0].iColumn == COLUMN_RANK || info->aOrderBy[0].iColumn < 0);
+    sqlite3_value *value = NULL;
+    const char *name;
+
+    if (constraint < 0 || sqlite3_libversion_number() < 3038000 ||
+        sqlite3_vtab_rhs_value(info, constraint, &value) != SQLITE_OK)
+        return 0;
+    name = (const char *)sqlite3_value_text(value);
+    return name != NULL && strcmp(name, search_mode_names[ERNIE_VECTOR]) == 0;
+}
+
+/* Whether rows in the order of the hits are in the order that is asked for. They are ordered by
+ * fused_score, which is the score when vectors alone are asked. */
+static int order_is_ours(sqlite3_index_info *info, int mode_constraint)
+{
+    if (info->nOrderBy != 1)
+        return 0;
+    switch (info->aOrderBy[0].iColumn) {
+    case -1: /* rowid */
+    case COLUMN_RANK:
+        return !info->aOrderBy[0].desc;
+    case COLUMN_FUSED_SCORE:
+        return info->aOrderBy[0].desc;
+    case COLUMN_SCORE:
+        return info->aOrderBy[0].desc && is_vector_mode(info, mode_constraint);
+    default:
+        return 0;
+    }
 }
 
 static int table_best_index(sqlite3_vtab *table, sqlite3_index_info *info)
@@ -103,7 +128,7 @@ static int table_best_index(sqlite3_vtab *table, sqlite3_index_info *info)
         info->aConstraintUsage[given[j]].argvIndex = ++n;
         info->aConstraintUsage[given[j]].omit = 1;
     }
-    info->orderByConsumed = order_is_ours(info);
+    info->orderByConsumed = order_is_ours(info, given[2]);
     info->estimatedCost = given[0] >= 0 ? 1000 : 1e12;
     info->estimatedRows = 100;
     return SQLITE_OK;

@@ -177,6 +177,18 @@ for order in rank rowid; do
 	check "ORDER BY $order" same "SELECT path FROM ernie_search('茶') ORDER BY $order" \
 		"SELECT path FROM (SELECT path, rank FROM ernie_search('茶')) ORDER BY rank + 0"
 done
+for ordered in "'vector') ORDER BY score" "'vector') ORDER BY fused_score" "'hybrid') ORDER BY fused_score"; do
+	sql "EXPLAIN QUERY PLAN SELECT path FROM ernie_search('茶', NULL, $ordered DESC LIMIT 3"
+	check "$ordered DESC has a plan" grep -q 'ernie_search' out
+	check "$ordered DESC is not sorted again" sh -c "! grep -q 'TEMP B-TREE' out"
+	check "$ordered DESC" same "SELECT path FROM ernie_search('茶', NULL, $ordered DESC" \
+		"SELECT path FROM ernie_search('茶', NULL, $ordered + 0 DESC"
+done
+for ordered in "ernie_search('茶') ORDER BY score DESC" "ernie_search('茶', NULL, 'vector') ORDER BY score" \
+	"ernie_search('茶', NULL, 'hybrid') ORDER BY score DESC" "ernie_search('茶') ORDER BY fused_score"; do
+	sql "EXPLAIN QUERY PLAN SELECT path FROM $ordered LIMIT 3"
+	check "$ordered is sorted" grep -q 'TEMP B-TREE' out
+done
 check 'ORDER BY score DESC is by cosine' same \
 	"SELECT path FROM ernie_search('茶') ORDER BY score DESC LIMIT 20" \
 	"SELECT path FROM ernie_search('茶', 20, 'vector')"
