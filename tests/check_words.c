@@ -350,6 +350,8 @@ START_TEST(test_quotations_are_required)
     assert_match("“a \"b\" c”", "(\"a  b  c\")");
     /* Marks of a sentence. */
     assert_match("他说“不”，走", "(\"他说“不”，走\" OR \"他说\" OR \"不\" OR \"走\")");
+    assert_match("“走，不”", "(\"走，不\" OR \"走\" OR \"不\")");
+    assert_match("\"走，不\"", "(\"走，不\")");
     assert_match("“不”字", "(\"不”字\" OR \"不\" OR \"字\")");
     assert_match("x\"y z\"", "(\"x y\" OR \"x\" OR \"y\" OR \"z\")");
 }

@@ -189,8 +189,21 @@ static size_t minus_at(const char *text, size_t size, size_t at)
     return at + n < size && !is_space(text, size, at + n, &n_space) ? n : 0;
 }
 
+/* Whether what is between quotation marks of print (“…”) is speech rather than words to look
+ * for: it has marks between its clauses. */
+static int is_speech(const char *closing, const char *text, size_t size)
+{
+    static const char *const marks[] = { "\uff0c", "\u3002", "\uff01", "\uff1f", "\uff1b" };
+
+    for (size_t i = 0; strcmp(closing, "\u201d") == 0 && i < sizeof marks / sizeof *marks; i++)
+        if (memmem(text, size, marks[i], strlen(marks[i])) != NULL)
+            return 1;
+    return 0;
+}
+
 /* A quotation at offset at that stands by itself: a space or nothing comes behind it. Marks
- * within a sentence (他说“不”，就走了) are how people write, and ask for nothing. */
+ * within a sentence (他说“不”，就走了) are how people write, and ask for nothing; nor does a
+ * whole sentence of speech. */
 static int read_quotation(const char *text, size_t size, size_t at, struct match_item *out,
                           size_t *end)
 {
@@ -205,8 +218,8 @@ static int read_quotation(const char *text, size_t size, size_t at, struct match
         return 0;
     out->start = at + n;
     out->end = close != NULL ? (size_t)(close - text) : size;
-    out->is_phrase = 1;
-    return 1;
+    out->is_phrase = !is_speech(closing, text + out->start, out->end - out->start);
+    return out->is_phrase;
 }
 
 /* What stands at offset at, where no space is; returns the offset behind it. */

@@ -3,6 +3,7 @@
  *
  *     备份脚本 rsync      any of the words; bm25 says who has more of them, and rarer ones
  *     "exact phrase"     must be there, in this order; “…” too, with space around the marks
+ *                        and no ， or 。 between them, which people's speech has
  *     -word  -"phrase"   must not be there
  *     prefix*            a word that starts so
  *
