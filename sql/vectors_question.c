@@ -255,6 +255,7 @@ static int chunks_of(void *data, int64_t id, struct buffer *ids, ernie_error *er
 static int begin_search(struct vectors_cursor *cursor, ernie_error *err)
 {
     struct vectors_table *table = cursor_table(cursor);
+    const ernie_model *model = NULL;
     const float *vector = NULL;
     const char *text = NULL;
     float *own;
@@ -267,9 +268,11 @@ static int begin_search(struct vectors_cursor *cursor, ernie_error *err)
         if (text == NULL)
             status = out_of_memory(err);
     }
+    if (status == ERNIE_OK && cursor->mode == ERNIE_HYBRID)
+        status = vectors_model(table, &model, err);
     cursor->words = (struct fusion_words){ table, search_words, word_ids, chunks_of };
     if (status == ERNIE_OK)
-        status = fusion_begin(&table->nearest, &cursor->words, cursor->mode, text, vector,
+        status = fusion_begin(&table->nearest, &cursor->words, model, cursor->mode, text, vector,
                               &cursor->fusion, err);
     memory_free(own);
     return status;

@@ -42,11 +42,12 @@ struct candidate {
 struct fusion;
 
 /* query is what a person typed (words/match.h), embedding [dim] that of its plain text; by
- * vectors alone neither query nor the other functions of words are looked at. In a snapshot of
- * the rows, which must last, as words must, until fusion_end. */
+ * vectors alone neither query nor the other functions of words are looked at. model is whose
+ * embeddings these are, and is looked at by both sides only. In a snapshot of the rows, which
+ * must last, as words must, until fusion_end. */
 int fusion_begin(struct nearest *nearest, const struct fusion_words *words,
-                 enum ernie_search_mode mode, const char *query, const float *embedding,
-                 struct fusion **out, ernie_error *err);
+                 const ernie_model *model, enum ernie_search_mode mode, const char *query,
+                 const float *embedding, struct fusion **out, ernie_error *err);
 /* Gives the same candidates in the order of their cosines. Before the first is asked for. */
 void fusion_by_score(struct fusion *fusion);
 /* From here on only these texts [n] and all their chunks [n_chunks] are looked for, in any

@@ -73,8 +73,8 @@ static int find_candidates(struct ernie_database *database, const struct questio
     struct fusion *fusion;
     struct candidate candidate;
     int is_there = 1, is_new = 1;
-    int status = fusion_begin(&database->nearest, &words, question->mode, question->text,
-                              question->embedding, &fusion, err);
+    int status = fusion_begin(&database->nearest, &words, database->model, question->mode,
+                              question->text, question->embedding, &fusion, err);
 
     if (status != ERNIE_OK)
         return status;

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "database.h"
 #include "ernie.h"
 #include "faults.h"
+#include "fusion.h"
 #include "suite.h"
 
 static ernie_model *model;
@@ -189,6 +191,71 @@ START_TEST(test_running_out_of_memory)
 }
 END_TEST
 
+static int search_words(void *store, const char *query, size_t size, struct word_hits *out,
+                        ernie_error *why)
+{
+    return store_words_search(store, query, size, out, why);
+}
+
+static int word_ids(void *store, const char *expression, size_t size, int64_t **ids, size_t *n,
+                    ernie_error *why)
+{
+    return store_words_ids(store, expression, size, ids, n, why);
+}
+
+/* All candidates of a query: how many there are, and the ids in one number. */
+static int fuse_all(enum ernie_search_mode mode, const char *query, const float *embedding,
+                    size_t *n, uint64_t *sum)
+{
+    const struct fusion_words sides = { database->store, search_words, word_ids, NULL };
+    struct fusion *fusion = NULL;
+    struct candidate candidate;
+    uint64_t seq;
+    int found = 1, status = store_snapshot_begin(database->store, &seq, &err);
+
+    *n = *sum = 0;
+    if (status != ERNIE_OK)
+        return status;
+    status = fusion_begin(&database->nearest, &sides, model, mode, query, embedding, &fusion, &err);
+    while (status == ERNIE_OK && found) {
+        status = fusion_next(fusion, &candidate, &found, &err);
+        if (status == ERNIE_OK && found)
+            *sum = *sum * 31 + (uint64_t)candidate.chunk_id + ++*n;
+    }
+    fusion_end(fusion);
+    store_snapshot_end(database->store);
+    return status;
+}
+
+/* More candidates than there is room for at first, so that what holds them grows. */
+START_TEST(test_each_allocation_of_the_fusion_may_fail)
+{
+    static const char query[] = "数据库备份 日志 -面包";
+    float *embedding;
+
+    ok(database_embed_query(database, query, &embedding, &err));
+    for (int mode = ERNIE_HYBRID; mode <= ERNIE_KEYWORD; mode++) {
+        size_t n_before, n;
+        uint64_t before, sum;
+        int k = 0, status;
+
+        ok(fuse_all((enum ernie_search_mode)mode, query, embedding, &n_before, &before));
+        ck_assert_uint_gt(n_before, 64);
+        do {
+            fail_allocations_from(k++);
+            status = fuse_all((enum ernie_search_mode)mode, query, embedding, &n, &sum);
+            stop_failing();
+            ck_assert_msg(status == ERNIE_OK || status == ERNIE_ENOMEM, "%d: %s", status,
+                          err.message);
+        } while (status != ERNIE_OK);
+        ck_assert_int_gt(k, 8);
+        ck_assert_uint_eq(n, n_before);
+        ck_assert_uint_eq(sum, before);
+    }
+    memory_free(embedding);
+}
+END_TEST
+
 START_TEST(test_modes_that_are_none_are_refused)
 {
     struct ernie_search_options options = { .mode = (enum ernie_search_mode)3 };
@@ -209,6 +276,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, test_phrases_and_minus_words_hold_for_both_sides);
     tcase_add_test(tcase, test_modes_that_are_none_are_refused);
     tcase_add_test(tcase, test_running_out_of_memory);
+    tcase_add_test(tcase, test_each_allocation_of_the_fusion_may_fail);
     suite_add_tcase(s, tcase);
     return s;
 }

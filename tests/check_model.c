@@ -13,6 +13,7 @@
 #include "folder.h"
 #include "model/model.h"
 #include "model/safetensors.h"
+#include "model/tokenize.h"
 #include "model/weights.h"
 #include "model/word_bag.h"
 #include "suite.h"
@@ -453,12 +454,13 @@ END_TEST
 /* The model's vocabulary is small, so the mean that is taken off is that of all its rows. */
 START_TEST(test_a_bag_is_the_sum_of_word_embeddings_less_their_mean)
 {
-    static const char text[] = "sea 海 sea";
+    static const char text[] = "一 下 一";
     ernie_model *model;
     struct word_bag *bag;
     struct ernie_tokens tokens;
     const struct weights *weights;
     float *out, *nothing;
+    double unread;
     size_t dim;
 
     ck_assert_int_eq(ernie_model_open(in_model(""), &model, &err), ERNIE_OK);
@@ -482,6 +484,11 @@ START_TEST(test_a_bag_is_the_sum_of_word_embeddings_less_their_mean)
     }
     ck_assert_int_eq(word_bag_sum(bag, "", 0, out, &err), ERNIE_OK);
     ck_assert_mem_eq(out, nothing, dim * sizeof *out);
+    /* Of four characters two are in no vocabulary. */
+    ck_assert_int_eq(tokenize_unread(model, "一\U0002a6a5下\U0002a6a5", 14, &unread, &err), ERNIE_OK);
+    ck_assert_double_eq(unread, 0.5);
+    ck_assert_int_eq(tokenize_unread(model, "", 0, &unread, &err), ERNIE_OK);
+    ck_assert_double_eq(unread, 0);
     free(out);
     free(nothing);
     ernie_tokens_reset(&tokens);

@@ -150,6 +150,27 @@ static int read_tokens(const struct ernie_model *model, struct tokenizer_scratch
     return status;
 }
 
+int tokenize_unread(const struct ernie_model *model, const char *text, size_t size, double *out,
+                    ernie_error *err)
+{
+    const int32_t unknown = tokenizer_unknown(model->tokenizer);
+    struct tokenizer_scratch *scratch;
+    int32_t ids[UNREAD_TOKENS];
+    size_t n, n_unread = 0;
+    int status = tokenizer_scratch_new(&scratch, err);
+
+    if (status != ERNIE_OK)
+        return status;
+    n = tokenizer_ids(model->tokenizer, scratch, text, size, ids, NULL, UNREAD_TOKENS);
+    tokenizer_scratch_free(scratch);
+    if (n == TOKENIZER_NO_MEMORY)
+        return error_set(err, ERNIE_ENOMEM, "tokenize: out of memory");
+    for (size_t i = 0; i < n; i++)
+        n_unread += ids[i] == unknown;
+    *out = n > 0 ? (double)n_unread / (double)n : 0;
+    return ERNIE_OK;
+}
+
 int ernie_tokenize(const ernie_model *model, const char *text, const char *pair, size_t max_tokens,
                    struct ernie_tokens *out, ernie_error *err)
 {

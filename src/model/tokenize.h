@@ -19,4 +19,11 @@ struct text_pair {
 size_t tokenize_sequence(const struct ernie_model *model, struct tokenizer_scratch *scratch,
                          const struct text_pair *texts, int32_t *ids, int32_t *types);
 
+/* The share in 0..1 of a text's tokens that stand for what no word of the vocabulary spells:
+ * what of it the model cannot read. Of the first UNREAD_TOKENS; 0 when there are none.
+ * ERNIE_ENOMEM. */
+#define UNREAD_TOKENS 512
+int tokenize_unread(const struct ernie_model *model, const char *text, size_t size, double *out,
+                    ernie_error *err);
+
 #endif

@@ -18,6 +18,7 @@ struct tokenizer {
     struct sentencepiece sentencepiece;
     struct added_list remarkable; /* added tokens that a plain model does not have */
     struct frame frame[2];        /* of one text, of two */
+    int32_t unk;                  /* the token of what no word spells */
 };
 
 struct tokenizer_scratch {
@@ -120,6 +121,7 @@ static int finish(struct tokenizer *tokenizer, const struct added_list *list,
 {
     int status = check_added(tokenizer->vocab, list, err);
 
+    tokenizer->unk = unk;
     if (status == ERNIE_OK)
         status = added_tokens_new(list, wordpiece_normalize, rules, &tokenizer->added, err);
     if (status == ERNIE_OK)
@@ -178,6 +180,7 @@ int tokenizer_new_json(const struct vocab *vocab, struct tokenizer_json *file,
     } else {
         tokenizer->sentencepiece = file->sentencepiece;
         memset(&file->sentencepiece, 0, sizeof file->sentencepiece);
+        tokenizer->unk = unigram_unknown(tokenizer->sentencepiece.unigram);
         status = check_added(vocab, &file->added, err);
         if (status == ERNIE_OK)
             status = added_tokens_new(&file->added, sentencepiece_normalize,
@@ -355,6 +358,11 @@ size_t tokenizer_size(const struct tokenizer *tokenizer)
     const size_t n_added = added_tokens_end(tokenizer->added);
 
     return n_words > n_added ? n_words : n_added;
+}
+
+int32_t tokenizer_unknown(const struct tokenizer *tokenizer)
+{
+    return tokenizer->unk;
 }
 
 const char *tokenizer_word(const struct tokenizer *tokenizer, int32_t id)

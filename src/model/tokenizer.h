@@ -88,6 +88,9 @@ int32_t tokenizer_find(const struct tokenizer *tokenizer, const char *word, size
 /* One more than the largest id. */
 size_t tokenizer_size(const struct tokenizer *tokenizer);
 
+/* The id of the token that stands for what no word of the vocabulary spells. */
+int32_t tokenizer_unknown(const struct tokenizer *tokenizer);
+
 /* The word of an id, or NULL. */
 const char *tokenizer_word(const struct tokenizer *tokenizer, int32_t id);
 

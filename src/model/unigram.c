@@ -166,6 +166,11 @@ static void find_bytes(struct unigram *unigram)
     }
 }
 
+int32_t unigram_unknown(const struct unigram *unigram)
+{
+    return unigram->unk_id;
+}
+
 int unigram_new(size_t n, const struct unigram_piece *pieces, int32_t unk_id, int byte_fallback,
                 struct unigram **out, ernie_error *err)
 {

@@ -34,6 +34,8 @@ struct unigram_piece {
 int unigram_new(size_t n, const struct unigram_piece *pieces, int32_t unk_id, int byte_fallback,
                 struct unigram **out, ernie_error *err);
 void unigram_free(struct unigram *unigram);
+/* The id of the piece for the unknown. */
+int32_t unigram_unknown(const struct unigram *unigram);
 
 size_t unigram_count(const struct unigram *unigram); /* pieces */
 
