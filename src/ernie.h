@@ -427,8 +427,8 @@ struct ernie_search_options {
     size_t k;       /* hits wanted; 0: 10 */
     enum ernie_search_mode mode;
     int all_chunks; /* list every chunk; else only the best one of each document */
-    int no_snippets; /* leave snippets "" and without marks: a fifth of the time, for who shows
-                      * few of the hits and asks ernie_snippet for theirs */
+    int no_snippets; /* leave snippets "", without marks, and places out: for whoever shows few
+                      * of the hits and asks ernie_snippet for theirs */
     ernie_encoder *reranker; /* reads the question with the passage of each of the best 50
                               * hits (or k, when that is more) and orders them anew, as
                               * ernie_rerank does; or NULL */
@@ -443,6 +443,12 @@ struct ernie_search_options {
 /* Bytes [start, end) of a snippet: whole characters. */
 struct ernie_mark {
     size_t start, end;
+};
+
+/* Another passage of a hit's document. */
+struct ernie_place {
+    int64_t chunk_id;
+    size_t page, line; /* as of a hit */
 };
 
 struct ernie_hit {
@@ -466,6 +472,11 @@ struct ernie_hit {
     const char *snippet; /* of the chunk, on one line: from the sentence nearest the query */
     size_t n_marks;
     const struct ernie_mark *marks; /* [n_marks], in order: the query's words in the snippet */
+    size_t n_more; /* other passages of the document that fit the query better than the last
+                    * hit; 0 with all_chunks, where they are hits */
+    size_t n_places;
+    const struct ernie_place *places; /* [n_places] the best five of these, in the document's
+                                       * order */
 };
 
 struct ernie_hits {

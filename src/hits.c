@@ -25,6 +25,7 @@ void ernie_hits_free(struct ernie_hits *hits)
         memory_free((char *)(uintptr_t)hits->hit[i].date);
         memory_free((char *)(uintptr_t)hits->hit[i].snippet);
         memory_free((struct ernie_mark *)(uintptr_t)hits->hit[i].marks);
+        memory_free((struct ernie_place *)(uintptr_t)hits->hit[i].places);
     }
     memory_free(hits->hit);
     memory_free(hits);
@@ -46,6 +47,28 @@ static void append_marks(struct buffer *out, const struct ernie_hit *hit)
         n_characters += utf8_count(hit->snippet + mark->start, mark->end - mark->start);
         buffer_printf(out, "%s[%zu,%zu]", i > 0 ? "," : "", start, n_characters);
         at = mark->end;
+    }
+    buffer_append_char(out, ']');
+}
+
+static void append_page(struct buffer *out, size_t page)
+{
+    buffer_append_text(out, ",\"page\":");
+    if (page > 0)
+        buffer_printf(out, "%zu", page);
+    else
+        buffer_append_text(out, "null");
+}
+
+static void append_places(struct buffer *out, const struct ernie_hit *hit)
+{
+    buffer_printf(out, ",\"n_more\":%zu,\"places\":[", hit->n_more);
+    for (size_t i = 0; i < hit->n_places; i++) {
+        const struct ernie_place *place = &hit->places[i];
+
+        buffer_printf(out, "%s{\"chunk_id\":%lld", i > 0 ? "," : "", (long long)place->chunk_id);
+        append_page(out, place->page);
+        buffer_printf(out, ",\"line\":%zu}", place->line);
     }
     buffer_append_char(out, ']');
 }
@@ -93,14 +116,11 @@ static void append_hit(struct buffer *out, const struct ernie_hit *hit)
     append_unless_empty(out, "author", hit->author);
     append_unless_empty(out, "language", hit->language);
     append_unless_empty(out, "date", hit->date);
-    buffer_append_text(out, ",\"page\":");
-    if (hit->page > 0)
-        buffer_printf(out, "%zu", hit->page);
-    else
-        buffer_append_text(out, "null");
+    append_page(out, hit->page);
     buffer_printf(out, ",\"line\":%zu,\"snippet\":", hit->line);
     json_append_text(out, hit->snippet);
     append_marks(out, hit);
+    append_places(out, hit);
     buffer_printf(out, ",\"document_id\":%lld,\"chunk_id\":%lld}", (long long)hit->document_id,
                   (long long)hit->chunk_id);
 }

@@ -2,6 +2,7 @@
  * the best of each document, have them read again when there is a reranker, and say where
  * they are. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
 
@@ -20,6 +21,8 @@
 #define DEFAULT_K 10
 /* Hits that a reranker reads. */
 #define N_RERANKED 50
+/* Other passages of a hit's document that it tells of. */
+#define MAX_PLACES 5
 
 /* A question, as it was asked and as it was embedded. */
 struct question {
@@ -29,25 +32,37 @@ struct question {
     int is_reranked, no_snippets;
 };
 
-/* The best so far, as many as are wanted. */
-struct found {
-    struct candidate *candidate; /* [n] */
+struct candidates {
+    struct candidate *candidate; /* [n], best first */
     size_t n, capacity;
-    struct id_set documents; /* that are among them */
 };
 
-static int keep(struct found *found, const struct candidate *candidate, ernie_error *err)
+/* The best so far, as many as are wanted. */
+struct found {
+    struct candidates hits;
+    struct candidates more;  /* of documents that have a better one among the hits */
+    struct id_set documents; /* that the hits are of */
+};
+
+static void found_reset(struct found *found)
 {
-    if (found->n == found->capacity) {
-        const size_t capacity = found->capacity == 0 ? 16 : found->capacity * 2;
-        struct candidate *more = memory_resize(found->candidate, capacity, sizeof *more);
+    memory_free(found->hits.candidate);
+    memory_free(found->more.candidate);
+    id_set_reset(&found->documents);
+}
+
+static int keep(struct candidates *list, const struct candidate *candidate, ernie_error *err)
+{
+    if (list->n == list->capacity) {
+        const size_t capacity = list->capacity == 0 ? 16 : list->capacity * 2;
+        struct candidate *more = memory_resize(list->candidate, capacity, sizeof *more);
 
         if (more == NULL)
             return error_set(err, ERNIE_ENOMEM, "search: out of memory");
-        found->candidate = more;
-        found->capacity = capacity;
+        list->candidate = more;
+        list->capacity = capacity;
     }
-    found->candidate[found->n++] = *candidate;
+    list->candidate[list->n++] = *candidate;
     return ERNIE_OK;
 }
 
@@ -78,7 +93,7 @@ static int find_candidates(struct ernie_database *database, const struct questio
 
     if (status != ERNIE_OK)
         return status;
-    while (status == ERNIE_OK && found->n < k) {
+    while (status == ERNIE_OK && found->hits.n < k) {
         status = fusion_next(fusion, &candidate, &is_there, err);
         if (status != ERNIE_OK || !is_there)
             break;
@@ -88,8 +103,8 @@ static int find_candidates(struct ernie_database *database, const struct questio
             is_new = id_set_add(&found->documents, candidate.document_id);
         if (is_new < 0)
             status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
-        else if (is_new > 0)
-            status = keep(found, &candidate, err);
+        else
+            status = keep(is_new > 0 ? &found->hits : &found->more, &candidate, err);
     }
     fusion_end(fusion);
     return status;
@@ -157,9 +172,44 @@ static int fill_hit(struct ernie_hit *hit, const struct candidate *candidate,
                : -1;
 }
 
+static int compare_places(const void *a, const void *b)
+{
+    const struct ernie_place *x = a, *y = b;
+
+    return (x->chunk_id > y->chunk_id) - (x->chunk_id < y->chunk_id);
+}
+
+/* What more of its document a hit tells of. Chunks of a document have ascending ids. */
+static int add_places(struct ernie_database *database, const struct candidates *more,
+                      struct ernie_hit *hit, ernie_error *err)
+{
+    struct ernie_place *places = NULL;
+    int status = ERNIE_OK;
+
+    for (size_t i = 0; status == ERNIE_OK && i < more->n; i++) {
+        const struct candidate *candidate = &more->candidate[i];
+        struct store_hit row;
+        int found;
+
+        if (candidate->document_id != hit->document_id || hit->n_more++ >= MAX_PLACES)
+            continue;
+        if (places == NULL)
+            hit->places = places = memory_new(MAX_PLACES, sizeof *places);
+        if (places == NULL)
+            return error_set(err, ERNIE_ENOMEM, "search: out of memory");
+        status = store_hit_get(database->store, candidate->chunk_id, &row, &found, err);
+        if (status == ERNIE_OK && found)
+            places[hit->n_places++] =
+                (struct ernie_place){ candidate->chunk_id, row.page, row.line };
+    }
+    if (hit->n_places > 1)
+        qsort(places, hit->n_places, sizeof *places, compare_places);
+    return status;
+}
+
 /* Hits and their passages, which are released with passages_free. */
 static int read_hits(struct ernie_database *database, const struct question *question,
-                     const struct candidate *candidates, size_t n, struct ernie_hits *hits,
+                     const struct found *answer, size_t n, struct ernie_hits *hits,
                      struct passage *passages, ernie_error *err)
 {
     struct store_root *roots = NULL;
@@ -167,10 +217,11 @@ static int read_hits(struct ernie_database *database, const struct question *que
     int status = store_roots(database->store, &roots, &n_roots, err);
 
     for (size_t i = 0; status == ERNIE_OK && i < n; i++) {
+        const struct candidate *candidate = &answer->hits.candidate[i];
         struct store_hit row;
         int found;
 
-        status = store_hit_get(database->store, candidates[i].chunk_id, &row, &found, err);
+        status = store_hit_get(database->store, candidate->chunk_id, &row, &found, err);
         if (status != ERNIE_OK || !found) /* the snapshot keeps it there */
             continue;
         hits->hit[hits->n].rank = hits->n + 1;
@@ -178,9 +229,11 @@ static int read_hits(struct ernie_database *database, const struct question *que
         /* Counted first, so that what was filled is released after a failure. */
         hits->n++;
         if (passages[hits->n - 1].text == NULL ||
-            fill_hit(&hits->hit[hits->n - 1], &candidates[i], &row, question->is_reranked, roots,
+            fill_hit(&hits->hit[hits->n - 1], candidate, &row, question->is_reranked, roots,
                      n_roots) != 0)
             status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
+        else if (!question->no_snippets)
+            status = add_places(database, &answer->more, &hits->hit[hits->n - 1], err);
     }
     store_roots_free(roots, n_roots);
     return status;
@@ -204,8 +257,9 @@ static void passages_free(struct passage *passages, size_t n)
     memory_free(passages);
 }
 
+/* The first n of what was found. */
 static int hits_new(struct ernie_database *database, const struct question *question,
-                    const struct candidate *candidates, size_t n, struct ernie_hits **out,
+                    const struct found *found, size_t n, struct ernie_hits **out,
                     ernie_error *err)
 {
     struct ernie_hits *hits = memory_new(1, sizeof *hits);
@@ -218,7 +272,7 @@ static int hits_new(struct ernie_database *database, const struct question *ques
         status = error_set(err, ERNIE_ENOMEM, "search: out of memory");
         goto done;
     }
-    status = read_hits(database, question, candidates, n, hits, passages, err);
+    status = read_hits(database, question, found, n, hits, passages, err);
     if (status == ERNIE_OK)
         status = question->no_snippets
                      ? no_snippets(hits, err)
@@ -274,15 +328,14 @@ int ernie_search(ernie_database *database, const char *query,
                                  question.is_reranked && k < N_RERANKED ? N_RERANKED : k,
                                  how->all_chunks, &filter, &found, err);
     if (status == ERNIE_OK && question.is_reranked)
-        status = rerank_candidates(database->store, how->reranker, query, found.n,
-                                   found.candidate, err);
+        status = rerank_candidates(database->store, how->reranker, query, found.hits.n,
+                                   found.hits.candidate, err);
     if (status == ERNIE_OK)
-        status = hits_new(database, &question, found.candidate, found.n < k ? found.n : k, out,
+        status = hits_new(database, &question, &found, found.hits.n < k ? found.hits.n : k, out,
                           err);
     store_snapshot_end(database->store);
     filter_reset(&filter);
-    memory_free(found.candidate);
-    id_set_reset(&found.documents);
+    found_reset(&found);
     memory_free(embedding);
     return status;
 }

@@ -108,6 +108,17 @@ check 'search before a day' run 1 "$ernie" search --before 1990 人工智能
 check 'search since a day' run 0 "$ernie" search --after 1990-01-01 人工智能
 check 'search in a file' run 0 "$ernie" search --json --in "$documents/笔记/人工智能简史.md" 茶
 check 'search in a file, found' test "$(grep -c '"rank":2' out)" = 0
+mkdir -p "$work/garden"
+for i in 1 2 3 4 5 6 7 8 9; do
+	printf '# 第%d章\n\n第%d天在花园里种玫瑰，浇水施肥，剪去枯枝，等着春天开花。\n\n' $i $i
+done >"$work/garden/roses.md"
+check 'index for places' run 0 "$ernie" index --db "$work/garden.db" "$work/garden"
+printf '玫瑰是什么颜色。\n' >"$work/garden/other.txt"
+check 'index for places, another' run 0 "$ernie" index --db "$work/garden.db" "$work/garden"
+check 'search tells of more passages' run 0 "$ernie" search --db "$work/garden.db" 在花园里种玫瑰
+check 'search tells of more passages, where' grep -q '^    8 more passages: lines [0-9]*, [0-9]*, [0-9]*, [0-9]*, [0-9]*, …$' out
+check 'search --chunks tells of none' run 0 "$ernie" search --db "$work/garden.db" --chunks 在花园里种玫瑰
+check 'search --chunks tells of none, indeed' sh -c '! grep -q "more passage" out'
 check 'GB18030 is read' run 0 "$ernie" search -k 1 血压高的人怎么吃
 check 'GB18030 is read, found' grep -q '饮食.html.*高血压患者的饮食建议' out
 check 'Big5 is read' run 0 "$ernie" search -k 1 台风来之前做什么准备

@@ -1010,6 +1010,8 @@ START_TEST(test_one_long_document_makes_one_hit_and_many_chunks)
     ernie_database *database = NULL;
     struct ernie_search_options options = { .k = 50, .all_chunks = 1 };
     struct ernie_hits *hits;
+    struct ernie_place places[5];
+    size_t n_more;
     char *text = calloc(1, 200000);
 
     for (int i = 0; i < 1500; i++)
@@ -1020,9 +1022,33 @@ START_TEST(test_one_long_document_makes_one_hit_and_many_chunks)
     ck_assert_int_eq(ernie_search(database, "雨天看书", NULL, &hits, &err), ERNIE_OK);
     ck_assert_uint_eq(hits->n, 2);
     ck_assert_str_eq(hits->hit[0].path, "long");
+    /* All but the best that come before the last hit are more of the document. */
+    ck_assert_uint_eq(hits->hit[0].n_places, 5);
+    for (size_t i = 0; i < 5; i++) {
+        places[i] = hits->hit[0].places[i];
+        ck_assert(i == 0 || places[i].chunk_id > places[i - 1].chunk_id);
+    }
+    n_more = hits->hit[0].n_more;
+    ck_assert_uint_eq(hits->hit[1].n_more, 0);
     ernie_hits_free(hits);
     ck_assert_int_eq(ernie_search(database, "雨天看书", &options, &hits, &err), ERNIE_OK);
     ck_assert_uint_eq(hits->n, 50);
+    for (size_t i = 1; i < 6; i++) {
+        const struct ernie_hit *hit = &hits->hit[i];
+        size_t j = 0;
+
+        ck_assert_uint_eq(hit->n_more, 0);
+        while (j < 5 && places[j].chunk_id != hit->chunk_id)
+            j++;
+        ck_assert_uint_lt(j, 5);
+        ck_assert_uint_eq(places[j].line, hit->line);
+    }
+    ernie_hits_free(hits);
+    options.k = 10000;
+    ck_assert_int_eq(ernie_search(database, "雨天看书", &options, &hits, &err), ERNIE_OK);
+    for (size_t i = 0; i < hits->n; i++)
+        if (strcmp(hits->hit[i].path, "short") == 0)
+            ck_assert_uint_eq(n_more, i - 1);
     ernie_hits_free(hits);
     free(text);
     ernie_close(database);

@@ -102,7 +102,7 @@ check 'the best hit' gives "$work/docs/ai.txt" \
 check 'k' gives 3 "SELECT json_array_length(ernie_search('人工智能', 3))"
 check 'more than there are' gives $n "SELECT json_array_length(ernie_search('人工智能', 1000000))"
 check 'a huge k' gives $n "SELECT json_array_length(ernie_search('人工智能', 9223372036854775807))"
-check 'fields' gives 'rank,score,fused_score,bm25,vector_rank,keyword_rank,path,title,heading,format,author,language,date,page,line,snippet,marks,document_id,chunk_id' \
+check 'fields' gives 'rank,score,fused_score,bm25,vector_rank,keyword_rank,path,title,heading,format,author,language,date,page,line,snippet,marks,n_more,places,document_id,chunk_id' \
 	"SELECT group_concat(key) FROM json_each(ernie_search('茶', 1), '\$[0]')"
 check 'its result is JSON to JSON functions' gives array \
 	"SELECT json_type(json_array(ernie_search('茶')), '\$[0]')"

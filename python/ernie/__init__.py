@@ -15,7 +15,7 @@ lies in, and where the system's loader looks.
 
 from ._library import Code, Error, library_path, library_version
 from ._model import Chunk, Model, Tokens
-from ._database import Database, Hit, Progress, Report, Stage, Status
+from ._database import Database, Hit, Place, Progress, Report, Stage, Status
 from ._sqlite import extension_path, load_extension
 
 __version__ = library_version
@@ -27,6 +27,7 @@ __all__ = [
     "Error",
     "Hit",
     "Model",
+    "Place",
     "Progress",
     "Report",
     "Stage",

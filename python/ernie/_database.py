@@ -18,6 +18,15 @@ _SEARCH_MODES = {"hybrid": 0, "vector": 1, "keyword": 2}
 
 
 @dataclass(frozen=True)
+class Place:
+    """Another passage of a hit's document."""
+
+    chunk_id: int
+    page: int | None  # as of a hit
+    line: int
+
+
+@dataclass(frozen=True)
 class Hit:
     rank: int  # from 1
     score: float  # cosine in [-1, 1], higher is nearer; whatever the mode
@@ -38,6 +47,8 @@ class Hit:
     marks: tuple[tuple[int, int], ...]  # the query's words in it: [start, end) in characters
     document_id: int
     chunk_id: int
+    n_more: int  # other passages of the document that fit better than the last hit
+    places: tuple[Place, ...]  # the best five of these, in the document's order
 
 
 class Stage(enum.IntEnum):
@@ -337,4 +348,6 @@ def _hit(hit):
         _marks(hit),
         hit.document_id,
         hit.chunk_id,
+        hit.n_more,
+        tuple(Place(p.chunk_id, p.page or None, p.line) for p in hit.places[: hit.n_places]),
     )

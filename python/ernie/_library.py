@@ -158,6 +158,10 @@ class ernie_mark(Structure):
     _fields_ = [("start", c_size_t), ("end", c_size_t)]
 
 
+class ernie_place(Structure):
+    _fields_ = [("chunk_id", c_int64), ("page", c_size_t), ("line", c_size_t)]
+
+
 class ernie_hit(Structure):
     _fields_ = [
         ("rank", c_size_t),
@@ -181,6 +185,9 @@ class ernie_hit(Structure):
         ("snippet", c_char_p),
         ("n_marks", c_size_t),
         ("marks", POINTER(ernie_mark)),
+        ("n_more", c_size_t),
+        ("n_places", c_size_t),
+        ("places", POINTER(ernie_place)),
     ]
 
 

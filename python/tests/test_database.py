@@ -32,6 +32,9 @@ def test_index_and_search(database, documents):
     assert "1956" in hits[0].snippet and hits[0].document_id and hits[0].chunk_id
     assert database.index([str(documents)]).n_unchanged == 14
     assert len(database.search("茶", k=1000, all_chunks=True)) == report.n_chunks
+    every = database.search("茶", k=1000)
+    assert sum(1 + hit.n_more for hit in every) <= report.n_chunks
+    assert all(len(hit.places) == min(hit.n_more, 5) for hit in every)
     assert hits[0].format == "markdown" and hits[0].author is None and len(hits[0].date) == 10
     assert {hit.format for hit in database.search("茶", k=99, formats=["text"])} == {"text"}
     assert database.search("茶", before="1990") == [] != database.search("茶", after="1990")

@@ -65,6 +65,27 @@ static void print_reasons(const struct ernie_hit *hit)
     putchar('\n');
 }
 
+/* How many more passages of the document there are, and where the best of them, each page
+ * once: "3 more passages: p. 4, 9". */
+static void print_places(const struct ernie_hit *hit, int colour)
+{
+    const int has_pages = hit->page > 0;
+    size_t before = 0;
+
+    if (hit->n_more == 0)
+        return;
+    printf("    %s%zu more passage%s: %s ", colour ? "\033[2m" : "", hit->n_more,
+           hit->n_more > 1 ? "s" : "", has_pages ? "p." : hit->n_places > 1 ? "lines" : "line");
+    for (size_t i = 0; i < hit->n_places; i++) {
+        const size_t at = has_pages ? hit->places[i].page : hit->places[i].line;
+
+        if (at != before)
+            printf("%s%zu", i > 0 ? ", " : "", at);
+        before = at;
+    }
+    printf("%s%s\n", hit->n_more > hit->n_places ? ", \xe2\x80\xa6" : "", colour ? "\033[0m" : "");
+}
+
 static void print_text(const struct ernie_hits *hits, int explain)
 {
     char *here = getcwd(NULL, 0);
@@ -81,6 +102,7 @@ static void print_text(const struct ernie_hits *hits, int explain)
         if (explain)
             print_reasons(hit);
         print_wrapped(stdout, hit->snippet, hit->n_marks, colour ? hit->marks : NULL, 4, columns);
+        print_places(hit, colour);
     }
     free(here);
 }
