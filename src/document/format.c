@@ -139,7 +139,7 @@ static int has(const uint8_t *bytes, size_t size, size_t offset, const char *wha
 
 static int contains(const uint8_t *bytes, size_t size, const char *what)
 {
-    return memmem(bytes, size, what, strlen(what)) != NULL;
+    return size > 0 && memmem(bytes, size, what, strlen(what)) != NULL;
 }
 
 /* A zip is many things. The documents that say so themselves do it in their first member;
