@@ -79,6 +79,7 @@ static void table_free(struct vectors_table *table)
 {
     if (table == NULL)
         return;
+    sqlite3_free(table->base.zErrMsg); /* SQLite takes none of a table that cannot be dropped */
     if (table->has_nearest)
         nearest_reset(&table->nearest);
     vectors_drop_waiting(table);
